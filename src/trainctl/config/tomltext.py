@@ -15,9 +15,9 @@ from trainctl.errors import ConfigError
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 24  # parts of a dotted key, and brackets within brackets
 
-# Possessive quantifiers: a hostile text costs one pass. An unclosed text runs to its end.
-_TOKEN = re.compile(
-    r"""
+# Compiled at first use, which most commands never have. Possessive quantifiers: a hostile text
+# costs one pass. An unclosed text runs to its end.
+_LEXEME = r"""
       (?P<skip> \#[^\n]*+ | [ \t]++ )
     | (?P<part> \"{3}(?:[^"\\]++|\\.|"(?!""))*+(?:"{3,5}|\Z|\\)
               | '{3}(?:[^']++|'(?!''))*+(?:'{3,5}|\Z)
@@ -27,9 +27,7 @@ _TOKEN = re.compile(
     | (?P<open> [\[{])
     | (?P<close> [\]}])
     | (?P<other> .)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+"""
 
 
 def read_text(path: str) -> str | None:
@@ -86,7 +84,7 @@ def parse_toml(path: str, text: str) -> dict[str, object]:
 def refuse_depth(path: str, text: str) -> None:
     """ConfigError where a key has too many parts or brackets nest too deeply; one cheap pass."""
     parts = nested = 0
-    for token in _TOKEN.finditer(text):
+    for token in re.finditer(_LEXEME, text, re.VERBOSE | re.DOTALL):
         match token.lastgroup:
             case "skip":
                 continue

@@ -202,7 +202,7 @@ def test_the_users_file_is_where_the_environment_says(world: World, tmp_path: Pa
     assert world.load(TRAINCTL_CONFIG=f"{tmp_path}/mine.toml").retries == 5
     assert world.load(XDG_CONFIG_HOME=f"{tmp_path}").retries == 6
     assert world.load(TRAINCTL_CONFIG="/dev/null", XDG_CONFIG_HOME=f"{tmp_path}").retries == 0
-    with pytest.raises(ConfigError, match="TRAINCTL_CONFIG names .*none.toml, which does not"):
+    with pytest.raises(ConfigError, match=r"TRAINCTL_CONFIG names .*none\.toml, which does not"):
         world.load(TRAINCTL_CONFIG=f"{tmp_path}/none.toml")
 
 
