@@ -1,0 +1,1 @@
+"""Jobs, attempts, states and records: what a run is, folded from its folder."""

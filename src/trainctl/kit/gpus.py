@@ -1,0 +1,192 @@
+"""The machine's NVIDIA cards: NVML through ctypes, else nvidia-smi with a time limit, else none."""
+
+from __future__ import annotations
+
+import csv
+import ctypes
+import os
+import threading
+from typing import Any, Dict, List, NamedTuple, Optional
+
+ASK_SECONDS = 10.0  # nvidia-smi hangs for ever when a card has fallen off the bus
+_QUERY = "index,uuid,name,memory.total,memory.used,utilization.gpu,temperature.gpu,power.draw"
+_MIB = 1024 * 1024
+
+
+class Card(NamedTuple):
+    index: str
+    uuid: str
+    name: str
+    memory_total_bytes: int
+    memory_used_bytes: int
+    utilization_percent: Optional[float]
+    temperature_celsius: Optional[float]
+    power_watts: Optional[float]
+
+
+class Cards(NamedTuple):
+    """What was found; `trouble` says why nothing could be, and is None when there simply is none."""
+
+    cards: List[Card]
+    trouble: Optional[str]
+
+
+def look() -> Cards:
+    """The cards and how busy they are, in bounded time."""
+    answer: List[Cards] = []
+    asker = threading.Thread(target=lambda: answer.append(_ask()), daemon=True)
+    asker.start()
+    asker.join(ASK_SECONDS + 1)
+    if not answer:
+        return Cards([], f"the NVIDIA driver did not answer within {ASK_SECONDS:.0f} s")
+    return answer[0]
+
+
+def _ask() -> Cards:
+    try:
+        if not _library:
+            _library.append(_Nvml())
+        return Cards(_library[0].cards(), None)
+    except OSError:
+        return _ask_nvidia_smi()
+
+
+_library: List[_Nvml] = []  # initialising NVML costs more than all it is asked
+
+
+def _ask_nvidia_smi() -> Cards:
+    import subprocess
+
+    command = ["nvidia-smi", f"--query-gpu={_QUERY}", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            timeout=ASK_SECONDS,
+            check=False,
+        )
+    except FileNotFoundError:
+        return Cards([], None)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Cards([], f"nvidia-smi: {error}")
+    text = done.stdout.decode(errors="replace")
+    if done.returncode != 0:
+        return Cards([], f"nvidia-smi failed: {text.strip()[:200]}")
+    return parse_nvidia_smi(text)
+
+
+def parse_nvidia_smi(text: str) -> Cards:
+    """Read the CSV of `--query-gpu`; a line that is not understood is trouble, not a card."""
+    cards: List[Card] = []
+    for row in csv.reader(text.splitlines(), skipinitialspace=True):
+        if len(row) != 8 or not row[0].strip().isdigit():
+            return Cards([], f"nvidia-smi said something unexpected: {','.join(row)[:100]}")
+        numbers = [_number(cell) for cell in row[3:]]
+        cards.append(
+            Card(
+                index=row[0].strip(),
+                uuid=row[1].strip(),
+                name=row[2].strip(),
+                memory_total_bytes=int((numbers[0] or 0) * _MIB),
+                memory_used_bytes=int((numbers[1] or 0) * _MIB),
+                utilization_percent=numbers[2],
+                temperature_celsius=numbers[3],
+                power_watts=numbers[4],
+            )
+        )
+    return Cards(cards, None)
+
+
+def _number(cell: str) -> Optional[float]:
+    try:
+        return float(cell)
+    except ValueError:  # "[N/A]": this card does not tell
+        return None
+
+
+class _Memory(ctypes.Structure):
+    _fields_ = [("total", ctypes.c_ulonglong), ("free", ctypes.c_ulonglong), ("used", ctypes.c_ulonglong)]
+
+
+class _Utilization(ctypes.Structure):
+    _fields_ = [("gpu", ctypes.c_uint), ("memory", ctypes.c_uint)]
+
+
+class _Nvml:
+    """The few calls of the NVIDIA Management Library that a sample needs.
+
+    Source: the NVML API reference, device queries. Raises OSError where there is no library or
+    no driver.
+    """
+
+    def __init__(self) -> None:
+        self._library = ctypes.CDLL("libnvidia-ml.so.1")
+        self._call("nvmlInit_v2")
+
+    def cards(self) -> List[Card]:
+        count = ctypes.c_uint()
+        self._call("nvmlDeviceGetCount_v2", ctypes.byref(count))
+        return [self._card(index) for index in range(count.value)]
+
+    def _card(self, index: int) -> Card:
+        handle = ctypes.c_void_p()
+        self._call("nvmlDeviceGetHandleByIndex_v2", ctypes.c_uint(index), ctypes.byref(handle))
+        memory = _Memory()
+        self._call("nvmlDeviceGetMemoryInfo", handle, ctypes.byref(memory))
+        utilization = _Utilization()
+        knows = self._try("nvmlDeviceGetUtilizationRates", handle, ctypes.byref(utilization))
+        temperature, milliwatts = ctypes.c_uint(), ctypes.c_uint()
+        warm = self._try("nvmlDeviceGetTemperature", handle, ctypes.c_uint(0), ctypes.byref(temperature))
+        draws = self._try("nvmlDeviceGetPowerUsage", handle, ctypes.byref(milliwatts))
+        return Card(
+            index=str(index),
+            uuid=self._text("nvmlDeviceGetUUID", handle),
+            name=self._text("nvmlDeviceGetName", handle),
+            memory_total_bytes=int(memory.total),
+            memory_used_bytes=int(memory.used),
+            utilization_percent=float(utilization.gpu) if knows else None,
+            temperature_celsius=float(temperature.value) if warm else None,
+            power_watts=milliwatts.value / 1000 if draws else None,
+        )
+
+    def _text(self, function: str, handle: ctypes.c_void_p) -> str:
+        buffer = ctypes.create_string_buffer(96)
+        self._call(function, handle, buffer, ctypes.c_uint(96))
+        return buffer.value.decode(errors="replace")
+
+    def _try(self, function: str, *arguments: Any) -> bool:
+        try:
+            self._call(function, *arguments)
+        except OSError:
+            return False
+        return True
+
+    def _call(self, function: str, *arguments: Any) -> None:
+        try:
+            code = int(getattr(self._library, function)(*arguments))
+        except AttributeError as error:
+            raise OSError(f"NVML lacks {function}") from error
+        if code != 0:
+            raise OSError(code, f"NVML: {function} failed with {code}")
+
+
+def to_json(card: Card) -> Dict[str, Any]:
+    return card._asdict()
+
+
+def visible(cards: List[Card], environment: Dict[str, str]) -> List[str]:
+    """The cards that a process with this environment may use, as CUDA_VISIBLE_DEVICES names them."""
+    limited = environment.get("CUDA_VISIBLE_DEVICES")
+    if limited is None:
+        return [card.index for card in cards]
+    return [word for word in limited.replace(" ", "").split(",") if word and word != "-1"]
+
+
+def device(environment: Dict[str, str]) -> str:
+    """`cuda`, `mps` or `cpu`: what a script can use here, without asking a driver."""
+    if environment.get("CUDA_VISIBLE_DEVICES") not in ("", "-1") and os.path.exists("/dev/nvidiactl"):
+        return "cuda"
+    uname = os.uname()
+    return "mps" if (uname.sysname, uname.machine) == ("Darwin", "arm64") else "cpu"

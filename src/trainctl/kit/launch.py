@@ -1,0 +1,149 @@
+"""What an attempt starts: the recorded job, its number, and the checkpoint it goes on from.
+
+Controller and agent both start attempts, so both render them here.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
+
+from trainctl.kit import checkpoints, files
+from trainctl.kit.group_args import fill_group, free_port
+from trainctl.kit.names import RunFolder
+from trainctl.kit.process import RUN_MARK
+from trainctl.kit.resume_args import with_resume
+
+
+class Launch(NamedTuple):
+    """Written beside the job before a waiter starts; holds no value of the user's environment."""
+
+    command: List[str]
+    cwd: str
+    variables: Dict[str, str]
+    gpus: Dict[str, Any]
+    locks: str
+    wait_seconds: Optional[float]
+    after: Optional[str]
+    tty: bool
+    automatic: bool
+    resumed_from: Optional[str]
+
+    def write(self, run: RunFolder, attempt: int) -> None:
+        files.write_json(run.launch(attempt), self._asdict())
+
+
+def read(run: RunFolder, attempt: int) -> Optional[Launch]:
+    value = files.read_json(run.launch(attempt))
+    return Launch(**value) if value is not None else None
+
+
+def render(
+    run: RunFolder,
+    job: Mapping[str, Any],
+    attempt: int,
+    *,
+    checkpoint: Optional[str] = None,
+    automatic: bool = False,
+    device: str = "cpu",
+    extra: Sequence[str] = (),
+) -> Launch:
+    """How attempt `attempt` of this job is started.
+
+    checkpoint: what it resumes from; the script hears of it through TRAINCTL_RESUME_FROM always,
+    and through the arguments recorded under `resume` where there are some.
+    automatic: nobody is there to ask, so that changed code gives way to the recorded snapshot.
+    """
+    command = [str(word) for word in job["command"]]
+    if job["nproc"] is not None:
+        command = fill_group(command, free_port(), run.attempt(attempt).ranks)
+    if automatic:
+        command = from_snapshot(run, job, command)
+    at = int(job["arguments_at"])
+    arguments = command[at:] + list(extra)
+    if checkpoint is not None:
+        arguments = with_resume(arguments, job["resume"]["args"], checkpoint)
+    return Launch(
+        command=command[:at] + arguments,
+        cwd=str(job["cwd"]),
+        variables=_variables(run, job, attempt, checkpoint, device),
+        gpus=dict(job["gpus"]),
+        locks=os.path.join(os.path.dirname(os.path.dirname(run.path)), "locks"),
+        wait_seconds=job["wait_seconds"],
+        after=job["after"] if attempt == 1 else None,
+        tty=bool(job["tty"]),
+        automatic=automatic,
+        resumed_from=checkpoint,
+    )
+
+
+def _variables(
+    run: RunFolder,
+    job: Mapping[str, Any],
+    attempt: int,
+    checkpoint: Optional[str],
+    device: str,
+) -> Dict[str, str]:
+    variables = {
+        "TRAINCTL_RUN": run.name,
+        RUN_MARK: run.path,
+        "TRAINCTL_ATTEMPT": str(attempt),
+        "TRAINCTL_METRICS": run.attempt(attempt).metrics,
+        "TRAINCTL_CHECKPOINT_DIR": str(job["checkpoint_dirs"][0]),
+        "TRAINCTL_DEVICE": device,
+    }
+    if checkpoint is not None:
+        variables["TRAINCTL_RESUME_FROM"] = checkpoint
+    return variables
+
+
+def from_snapshot(run: RunFolder, job: Mapping[str, Any], command: List[str]) -> List[str]:
+    """The command with its script taken from the recorded code, where the tree has changed since.
+
+    The working folder stays the user's, since data and outputs lie there.
+    """
+    at = job["script"]
+    if at is None or not snapshot_differs(run, str(job["project"])):
+        return command
+    script = os.path.join(str(job["cwd"]), command[at])
+    kept = os.path.join(run.snapshot, os.path.relpath(script, str(job["project"])))
+    if not os.path.isfile(kept):
+        return command
+    return command[:at] + [kept] + command[at + 1 :]
+
+
+def snapshot_differs(run: RunFolder, project: str) -> bool:
+    """Whether a file of the recorded code is changed or gone in the project."""
+    for parent, _, names in os.walk(run.snapshot):
+        for name in names:
+            kept = os.path.join(parent, name)
+            now = os.path.join(project, os.path.relpath(kept, run.snapshot))
+            try:
+                with open(kept, "rb") as one, open(now, "rb") as other:
+                    if one.read() != other.read():
+                        return True
+            except OSError:
+                return True
+    return False
+
+
+def write_environment(run: RunFolder, environment: Mapping[str, str]) -> None:
+    """Keep what the trainer's environment needs, for the run's life, readable by its owner only."""
+    pairs = [os.fsencode(f"{name}={value}") for name, value in environment.items()]
+    files.write_atomic(run.secrets, b"\0".join(pairs))
+
+
+def read_environment(run: RunFolder) -> Dict[str, str]:
+    with open(run.secrets, "rb") as file:
+        pairs = file.read().split(b"\0")
+    return dict(os.fsdecode(pair).split("=", 1) for pair in pairs if b"=" in pair)
+
+
+def newest_checkpoint(
+    run: RunFolder, job: Mapping[str, Any], *, writers_alive: bool = False
+) -> Optional[checkpoints.Found]:
+    """The newest complete checkpoint that this run wrote."""
+    found = checkpoints.scan(job["checkpoint_dirs"], since=float(job["created"]) - 1)
+    return checkpoints.newest_complete(found, writers_alive=writers_alive)
+
+

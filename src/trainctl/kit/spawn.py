@@ -1,0 +1,63 @@
+"""Start waiter and agent as processes of their own, which outlive whoever starts them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Dict, List, Sequence
+
+from trainctl.kit import process
+from trainctl.kit.names import RunFolder
+
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
+
+
+def waiter_command(python: str, kit: str, run: RunFolder, attempt: int) -> List[str]:
+    return [python, "-I", "-S", kit, "wait", run.path, str(attempt)]
+
+
+def agent_command(python: str, kit: str, run: RunFolder) -> List[str]:
+    return [python, "-I", "-S", kit, "watch", run.path]
+
+
+def start(command: Sequence[str], run: RunFolder) -> int:
+    """Start a supervisor detached: own session, no terminal, errors into the run's agent.log.
+
+    Its environment is small and carries no run's mark: it must not be taken for a trainer, also
+    when the one who starts it is itself part of a run. Returns the pid.
+    """
+    environment = supervisor_environment(run)
+    log = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, run.agent_log, log, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    try:
+        return os.posix_spawn(
+            command[0], command, environment, file_actions=actions, setsid=True, setsigmask=[]
+        )
+    except NotImplementedError:  # a C library without POSIX_SPAWN_SETSID
+        import subprocess
+
+        with open(os.devnull) as null, open(run.agent_log, "ab") as errors:
+            started = subprocess.Popen(
+                command,
+                env=environment,
+                stdin=null,
+                stdout=errors,
+                stderr=errors,
+                start_new_session=True,
+            )
+        started.returncode = 0  # it is nobody's child to wait for
+        return started.pid
+
+
+def supervisor_environment(run: RunFolder) -> Dict[str, str]:
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    return {**kept, process.SUPERVISOR_MARK: run.path}
+
+
+def this_kit() -> str:
+    """The zip that this very supervisor was started from."""
+    return os.path.abspath(sys.argv[0])

@@ -1,0 +1,185 @@
+"""This machine: a waiter and an agent beside each trainer, a folder for each run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Iterable, Mapping
+from datetime import timedelta
+
+from trainctl.clock import Clock
+from trainctl.errors import BusyError, NotFoundError, RefusedError, TrainctlError
+from trainctl.kit import files, locks, process, requests, spawn
+from trainctl.kit.names import AttemptFolder, Home, RunFolder
+from trainctl.platforms import kit_zip
+from trainctl.platforms.protocol import Attempt, Files, Handle, Observation, Offer, Phase, Traits
+from trainctl.runs import record
+from trainctl.runs.job import Job
+
+CLAIM_SECONDS = 20.0
+LOCK_SECONDS = 10.0
+
+
+class LocalPlatform:
+    name = "local"
+    traits = Traits(
+        bills_by_time=False,
+        queues=True,
+        interrupts=False,
+        survives_controller=True,
+        retries_itself=True,
+    )
+
+    def __init__(self, home: Home, clock: Clock) -> None:
+        self._home = home
+        self._clock = clock
+
+    def offers(self, job: Job) -> Iterable[Offer]:
+        wanted, there = int(job.gpus["count"]), len(job.gpus["candidates"])
+        return [Offer(self.name, "this machine", 0.0)] if wanted <= there else []
+
+    def submit(self, attempt: Attempt, offer: Offer) -> Handle:
+        run = self._home.run(attempt.run)
+        with locks.Lock(run.lock) as lock:
+            if not lock.take(patience=LOCK_SECONDS):
+                raise BusyError(
+                    f"another trainctl is starting an attempt of {run.name}",
+                    hint=f"trainctl show {run.name}",
+                )
+            if attempt.number not in run.attempts():
+                self._start(run, attempt)
+        self.watch(handle := self.handle(run, attempt.number))
+        return handle
+
+    def _start(self, run: RunFolder, attempt: Attempt) -> None:
+        living = process.marked(run.path) if attempt.number > 1 else []
+        if living:
+            raise BusyError(
+                f"{run.name} still has living processes: {', '.join(map(str, living))}",
+                hint=f"trainctl stop {run.name}",
+            )
+        attempt.launch.write(run, attempt.number)
+        python = interpreter()
+        kit = kit_zip.installed(self._home)
+        pid = spawn.start(spawn.waiter_command(python, kit, run, attempt.number), run)
+        give_up = self._clock.monotonic() + CLAIM_SECONDS
+        while not os.path.isdir(run.attempt(attempt.number).path):
+            ended = _reaped(pid)
+            if ended or self._clock.monotonic() > give_up:
+                raise TrainctlError(
+                    f"the supervisor of {run.name} did not start: {_last_words(run)}",
+                    hint="trainctl doctor",
+                )
+            self._clock.sleep(0.002)
+
+    def watch(self, handle: Handle) -> None:
+        run = self._run(handle)
+        if os.path.isdir(run.path) and not locks.is_taken(run.agent_lock):
+            spawn.start(spawn.agent_command(interpreter(), kit_zip.installed(self._home), run), run)
+
+    def observe(self, handles: Collection[Handle]) -> Mapping[Handle, Observation]:
+        return {handle: self._observe(handle) for handle in handles}
+
+    def _observe(self, handle: Handle) -> Observation:
+        now = self._clock.now()
+        run, attempt = self._run(handle), self._attempt(handle)
+        try:
+            if not os.path.isdir(attempt.path):
+                return Observation(Phase.GONE, now, evidence=f"{attempt.path} is not there")
+            watched = locks.is_taken(run.agent_lock)
+            seen = record.read(run).attempts[run.attempts().index(attempt.number)]
+            if seen.reason is not None:
+                return Observation(Phase.ENDED, now, True, str(seen.reason), seen.evidence)
+            if seen.ended is not None:
+                return Observation(Phase.ACTIVE, now, watched, evidence="its end is being judged")
+            if seen.trainer_pid is None and self._waiter_lives(attempt):
+                return Observation(Phase.PENDING, now, watched)
+            alive = self._waiter_lives(attempt) or bool(process.marked(run.path))
+            return Observation(Phase.ACTIVE if alive else Phase.GONE, now, watched)
+        except (OSError, TrainctlError, ValueError) as error:
+            return Observation(Phase.UNKNOWN, now, False, evidence=str(error))
+
+    def _waiter_lives(self, attempt: AttemptFolder) -> bool:
+        pid = files.read_json(attempt.pid) or {}
+        return any(process.is_alive(process.identity_of(pid.get(who))) for who in ("waiter", "trainer"))
+
+    def stop(self, handle: Handle, grace: timedelta) -> None:
+        run, attempt = self._run(handle), self._attempt(handle)
+        if not os.path.isdir(attempt.path) or self._observe(handle).phase is Phase.ENDED:
+            return
+        requests.ask_to_stop(run, attempt.number, grace.total_seconds(), "asked by a person")
+        self.watch(handle)
+
+    def owned(self) -> Iterable[Handle]:
+        try:
+            names = sorted(os.listdir(self._home.runs))
+        except FileNotFoundError:
+            return
+        for name in names:
+            run = self._home.run(name)
+            for number in run.attempts()[-1:]:
+                handle = self.handle(run, number)
+                if self._observe(handle).phase is not Phase.ENDED:
+                    yield handle
+
+    def files(self, handle: Handle) -> Files:
+        return FolderFiles(self._run(handle).path)
+
+    def handle(self, run: RunFolder, number: int) -> Handle:
+        return Handle(self.name, self._home.path, f"{run.name}/{number}")
+
+    def _run(self, handle: Handle) -> RunFolder:
+        return Home(handle.place).run(handle.token.rpartition("/")[0])
+
+    def _attempt(self, handle: Handle) -> AttemptFolder:
+        return self._run(handle).attempt(int(handle.token.rpartition("/")[2]))
+
+
+class FolderFiles:
+    """A run folder on a disk of this machine."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def names(self) -> list[str]:
+        found = [
+            os.path.relpath(os.path.join(parent, name), self._path)
+            for parent, _, names in os.walk(self._path)
+            for name in names
+        ]
+        return sorted(found)
+
+    def read(self, name: str, offset: int = 0, limit: int | None = None) -> bytes:
+        path = os.path.normpath(os.path.join(self._path, name))
+        if not path.startswith(self._path + os.sep):
+            raise RefusedError(f"{name!r} is not in the run folder")
+        try:
+            with open(path, "rb") as file:
+                file.seek(offset)
+                return file.read(-1 if limit is None else limit)
+        except FileNotFoundError:
+            raise NotFoundError(f"{name} is not in {self._path}") from None
+
+
+def interpreter() -> str:
+    """The real interpreter: a version manager's shim takes longer to start than all we do."""
+    base = getattr(sys, "_base_executable", None)
+    return os.path.realpath(str(base or sys.executable))
+
+
+def _reaped(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return process.identity(pid) is None
+
+
+def _last_words(run: RunFolder) -> str:
+    try:
+        with open(run.agent_log, "rb") as file:
+            lines = file.read()[-2000:].decode(errors="replace").strip().splitlines()
+    except OSError:
+        lines = []
+    return lines[-1] if lines else "it said nothing"
+
+

@@ -1,0 +1,275 @@
+"""A cache of all records for fast listing: SQLite, rebuilt on any doubt, never the truth.
+
+A row is written before its folder is made, so that the index knows at least what there is; the
+runs folder's modification time tells when somebody else added or removed one.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, Self
+
+from trainctl.kit import files
+from trainctl.kit.names import Home, RunFolder
+from trainctl.runs import record as records
+from trainctl.runs.record import Record
+from trainctl.runs.state import State
+
+VERSION = 1
+_SCHEMA = f"""
+CREATE TABLE runs (
+  name TEXT PRIMARY KEY, state TEXT NOT NULL, reason TEXT, living INTEGER NOT NULL,
+  created REAL NOT NULL, started REAL, ended REAL, attempts INTEGER NOT NULL,
+  exit_code INTEGER, step INTEGER, checkpoints INTEGER NOT NULL, platform TEXT NOT NULL,
+  tags TEXT NOT NULL, command TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX runs_created ON runs (created);
+CREATE INDEX runs_living ON runs (name) WHERE living;
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+PRAGMA user_version = {VERSION};
+"""
+
+
+class Row(NamedTuple):
+    """One line of `trainctl list`."""
+
+    name: str
+    state: str
+    reason: str | None
+    living: int
+    created: float
+    started: float | None
+    ended: float | None
+    attempts: int
+    exit_code: int | None
+    step: int | None
+    checkpoints: int
+    platform: str
+    tags: str  # space separated, with a space at both ends
+    command: str
+
+
+class Wanted(NamedTuple):
+    """Which rows, in which order. limit None: all."""
+
+    states: Sequence[str] = ()
+    reasons: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    text: str = ""
+    since: float = 0
+    sort: str = "created"
+    ascending: bool = False
+    limit: int | None = 20
+
+
+SORTS = ("created", "started", "ended", "name", "state", "attempts", "step")
+
+
+class Index:
+    """Opened per command; `close` it. Every method is quick at 100,000 runs."""
+
+    def __init__(self, home: Home, connection: sqlite3.Connection) -> None:
+        self._home = home
+        self._db = connection
+
+    @classmethod
+    def open(cls, home: Home) -> Self:
+        """The index of this home; made anew from the folders where it is damaged or not ours."""
+        try:
+            return cls(home, _connect(home.index))
+        except sqlite3.DatabaseError:
+            return cls.rebuilt(home)
+
+    @classmethod
+    def rebuilt(cls, home: Home) -> Self:
+        for suffix in ("", "-wal", "-shm"):
+            files.remove(home.index + suffix)
+        return cls(home, _connect(home.index))
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def put(self, rows: Iterable[Row]) -> None:
+        marks = ",".join("?" * len(Row._fields))
+        with self._db:
+            self._db.executemany(f"INSERT OR REPLACE INTO runs VALUES ({marks})", rows)
+
+    def drop(self, names: Iterable[str]) -> None:
+        with self._db:
+            self._db.executemany("DELETE FROM runs WHERE name = ?", [(name,) for name in names])
+
+    def living(self) -> list[str]:
+        return [name for (name,) in self._db.execute("SELECT name FROM runs WHERE living")]
+
+    def with_prefix(self, prefix: str, limit: int = 20) -> list[str]:
+        """Names that begin so, newest first; all for an empty prefix."""
+        query = "SELECT name FROM runs WHERE name >= ? AND name < ? ORDER BY created DESC LIMIT ?"
+        after = prefix + "\U0010ffff"
+        return [name for (name,) in self._db.execute(query, (prefix, after, limit))]
+
+    def newest(self) -> str | None:
+        query = "SELECT name FROM runs ORDER BY created DESC LIMIT 1"
+        found = self._db.execute(query).fetchone()
+        return str(found[0]) if found else None
+
+    def names(self) -> list[str]:
+        return [name for (name,) in self._db.execute("SELECT name FROM runs")]
+
+    def count(self, wanted: Wanted) -> int:
+        where, values = _where(wanted)
+        (count,) = self._db.execute(f"SELECT COUNT(*) FROM runs {where}", values).fetchone()
+        return int(count)
+
+    def find(self, wanted: Wanted) -> list[Row]:
+        where, values = _where(wanted)
+        column = wanted.sort if wanted.sort in SORTS else "created"
+        order = f"ORDER BY {column} {'ASC' if wanted.ascending else 'DESC'}, name"
+        limit = -1 if wanted.limit is None else wanted.limit
+        columns = ", ".join(Row._fields)
+        query = f"SELECT {columns} FROM runs {where} {order} LIMIT ?"
+        return [Row(*found) for found in self._db.execute(query, (*values, limit))]
+
+    def catch_up(self, row_of: Callable[[str], Row | None]) -> None:
+        """Take in runs that came or went without us: copied, restored, deleted by hand.
+
+        Costs one `stat` where nothing did.
+        """
+        now = str(_changed(self._home))
+        if self._fact("runs_changed") == now:
+            return
+        there = set(_folders(self._home))
+        known = set(self.names())
+        self.drop(known - there)
+        self.put([row for row in map(row_of, sorted(there - known)) if row is not None])
+        self._set_fact("runs_changed", now)
+
+    def add_with_folder(self, row: Row, make_folder: Callable[[], None]) -> None:
+        """Row first, folder second: a crash in between leaves a row that `catch_up` drops."""
+        before = str(_changed(self._home))
+        self.put([row])
+        make_folder()
+        if self._fact("runs_changed") == before:
+            self._set_fact("runs_changed", str(_changed(self._home)))
+
+    def _fact(self, name: str) -> str | None:
+        found = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return str(found[0]) if found else None
+
+    def _set_fact(self, name: str, value: str) -> None:
+        with self._db:
+            self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def check(self) -> str:
+        """`ok`, or what SQLite finds wrong."""
+        return str(self._db.execute("PRAGMA quick_check(1)").fetchone()[0])
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    """Raises sqlite3.DatabaseError where the file is damaged, of a newer version, or not ours."""
+    connection = sqlite3.connect(path, timeout=10)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")  # a cache: a power cut may age it
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+        elif version != VERSION:
+            raise sqlite3.DatabaseError(f"the index is of version {version}")
+        connection.execute("SELECT name FROM runs LIMIT 1").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        return _second_try(path)
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise
+    os.chmod(path, 0o600)
+    return connection
+
+
+def _second_try(path: str) -> sqlite3.Connection:
+    """Somebody else has just made the schema; any other operational error comes again."""
+    connection = sqlite3.connect(path, timeout=10)
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version != VERSION:
+            raise sqlite3.DatabaseError("the index has no schema")
+        connection.execute("SELECT name FROM runs LIMIT 1").fetchone()
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise
+    return connection
+
+
+def _where(wanted: Wanted) -> tuple[str, list[Any]]:
+    clauses: list[str] = []
+    values: list[Any] = []
+    for column, any_of in (("state", wanted.states), ("reason", wanted.reasons)):
+        if any_of:
+            clauses.append(f"{column} IN ({','.join('?' * len(any_of))})")
+            values.extend(any_of)
+    for tag in wanted.tags:
+        clauses.append("instr(tags, ?) > 0")
+        values.append(f" {tag} ")
+    if wanted.text:
+        clauses.append("(instr(command, ?) > 0 OR instr(name, ?) > 0)")
+        values.extend((wanted.text, wanted.text))
+    if wanted.since:
+        clauses.append("created >= ?")
+        values.append(wanted.since)
+    return ("WHERE " + " AND ".join(clauses) if clauses else ""), values
+
+
+def _changed(home: Home) -> int:
+    try:
+        return os.stat(home.runs).st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _folders(home: Home) -> list[str]:
+    try:
+        return [entry.name for entry in os.scandir(home.runs) if entry.is_dir()]
+    except FileNotFoundError:
+        return []
+
+
+def row(record: Record, job: dict[str, Any]) -> Row:
+    """What the index keeps of a record. job: job.json, or what little of it could be read."""
+    last = record.last
+    steps = [int(found["step"]) for found in record.checkpoints if found.get("step") is not None]
+    return Row(
+        name=record.name,
+        state=str(record.state),
+        reason=str(record.reason) if record.reason else None,
+        living=int(record.living),
+        created=float(job.get("created", 0)),
+        started=next((attempt.started for attempt in record.attempts), None),
+        ended=last.ended if last and record.state in (State.ENDED, State.INTERRUPTED) else None,
+        attempts=len(record.attempts),
+        exit_code=last.code if last else None,
+        step=steps[-1] if steps else None,
+        checkpoints=len(record.checkpoints),
+        platform=str(job.get("platform", "local")),
+        tags=f" {' '.join(job.get('tags', []))} ",
+        command=_printable(" ".join(str(word) for word in job.get("typed", [])))[:500],
+    )
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def row_of_folder(run: RunFolder) -> Row | None:
+    """The row of a run as its folder tells it; None where there is no job in it."""
+    job = files.read_json(run.job)
+    if job is None:
+        return None
+    return row(records.read(run), job)

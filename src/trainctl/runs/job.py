@@ -1,0 +1,70 @@
+"""What to run: frozen data, written once into the run folder, without a secret value."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, cast
+
+from trainctl.errors import TrainctlError
+from trainctl.kit import files
+from trainctl.kit.names import RunFolder
+
+SCHEMA = 1
+
+
+class Job(NamedTuple):
+    """Seconds, bytes and absolute paths throughout. `command` has no resume arguments yet."""
+
+    name: str
+    created: float
+    typed: list[str]
+    command: list[str]
+    arguments_at: int  # where in `command` the script's own arguments begin
+    script: int | None  # where in `command` the Python script stands, if there is one
+    kind: str  # script | module | program
+    cwd: str
+    project: str
+    interpreter: dict[str, str] | None  # path, why
+    env: dict[str, str]
+    env_names: list[str]
+    env_file: str | None
+    gpus: dict[str, Any]  # count, candidates
+    wait_seconds: float | None  # None: for ever
+    after: str | None
+    nproc: int | str | None
+    max_seconds: float | None
+    retries: int
+    grace_seconds: float
+    stall_seconds: float | None
+    disk_warn_bytes: float | None
+    tty: bool
+    tags: list[str]
+    resume: dict[str, Any]  # mode (auto | never), args, why
+    checkpoint_dirs: list[str]
+    platform: str
+    host: dict[str, Any]
+    trainctl: str
+    rerun_of: str | None = None
+    schema: int = SCHEMA
+
+    def to_json(self) -> dict[str, Any]:
+        return self._asdict()
+
+
+def read(run: RunFolder) -> Job:
+    """The job of a run. Raises TrainctlError where it is absent, damaged or of a newer trainctl."""
+    value = files.read_json(run.job)
+    if value is None:
+        raise TrainctlError(f"{run.job} is missing or damaged", hint=f"trainctl delete {run.name}")
+    return from_json(value, run)
+
+
+def from_json(value: dict[str, Any], run: RunFolder) -> Job:
+    if cast("int", value.get("schema", 0)) > SCHEMA:
+        raise TrainctlError(
+            f"{run.name} was made by trainctl {value.get('trainctl')}, which is newer than this one",
+            hint="install that version, or a newer one",
+        )
+    try:
+        return Job(**{name: value[name] for name in Job._fields if name in value})
+    except TypeError as error:
+        raise TrainctlError(f"{run.job} lacks a field: {error}") from error
