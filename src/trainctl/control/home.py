@@ -13,8 +13,8 @@ MOUNTS = "/proc/self/mountinfo"
 # Locks and the index need one kernel that sees all writers; these have two.
 _NETWORK = """9p afs beegfs ceph cifs coda davfs gpfs lustre ncpfs nfs nfs4 ocfs2 orangefs panfs
     pvfs2 smb3 smbfs vboxsf wekafs"""
-_NETWORK_FUSE = """afpfs ceph curlftpfs davfs2 gcsfuse glusterfs goofys juicefs mount-s3 rclone s3fs
-    seaweedfs smbnetfs sshfs"""
+_NETWORK_FUSE = """afpfs ceph curlftpfs davfs2 gcsfuse glusterfs goofys juicefs mount-s3
+    rclone s3fs seaweedfs smbnetfs sshfs"""
 _ELSEWHERE = "use a folder of your own on a local disk: export TRAINCTL_HOME=/path/to/folder"
 
 
