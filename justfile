@@ -32,7 +32,7 @@ check: _dev
     "{{ bin }}/ruff" format --check
     "{{ bin }}/ruff" check
     "{{ bin }}/basedpyright"
-    PYTHONPATH=src "{{ bin }}/lint-imports"
+    PYTHONPATH=src "{{ bin }}/lint-imports" --no-logo
     "{{ bin }}/vermin" --quiet --target=3.8- --violations --no-tips src/trainctl/kit src/trainctl/supervisor
     "{{ bin }}/vulture"
     ! grep -n '://' requirements/*
@@ -52,8 +52,8 @@ fmt: _dev
 
 # Build the wheel and the source archive into dist/
 build: _demo
-    "{{ bin }}/uv" build --quiet --python "{{ bin }}/python" --no-build-isolation --out-dir "{{ root }}/dist"
-    ls -l dist
+    @"{{ bin }}/uv" build --quiet --python "{{ bin }}/python" --no-build-isolation --out-dir "{{ root }}/dist"
+    @ls -l dist
 
 # Train a script of your own from this checkout, where you stand: ./run train-local train.py --epochs 5
 [no-cd]
@@ -62,7 +62,7 @@ train-local +CMD: _demo
 
 # Put trainctl on the PATH, for projects of your own
 install: _demo
-    "{{ bin }}/uv" tool install --quiet --force --reinstall-package trainctl --no-python-downloads \
+    @"{{ bin }}/uv" tool install --quiet --force --reinstall-package trainctl --no-python-downloads \
         --python "{{ bin }}/python" --constraints requirements/demo.txt \
         --build-constraints requirements/demo.txt "{{ root }}"
     @dir=$("{{ bin }}/uv" tool dir --bin); case ":$PATH:" in \
@@ -92,7 +92,8 @@ _trainctl:
 
 # By pip, not uv: only pip sees a CPU wheel that this machine may hold. WITHOUT_TORCH=1 leaves it out.
 _torch:
-    @[ -n "${WITHOUT_TORCH-}" ] || [ -e .venv/torch-{{ torch }} ] || { echo "Installing torch {{ torch }}" && \
+    @[ -n "${WITHOUT_TORCH-}" ] || [ -e .venv/torch-{{ torch }} ] || { echo "Installing torch {{ torch }}: gigabytes where \
+        pip finds no CPU build. WITHOUT_TORCH=1 leaves it out." && \
         "{{ bin }}/python" -m pip --disable-pip-version-check install --quiet torch=={{ torch }} && \
         touch .venv/torch-{{ torch }}; }
 
