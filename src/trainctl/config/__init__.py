@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trainctl.config.durations import duration, spoken
-from trainctl.config.keys import KEYS, Key
+from trainctl.config.keys import KEYS, Key, toml
 from trainctl.config.places import Place
 from trainctl.config.settings import (
     Settings,
@@ -25,6 +25,7 @@ __all__ = [
     "files",
     "load",
     "spoken",
+    "toml",
     "unknown_key",
     "unread_variables",
     "validate",

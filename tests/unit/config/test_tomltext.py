@@ -104,7 +104,7 @@ def test_a_file_too_large_for_settings_is_refused(tmp_path: Path):
         read_text(f"{tmp_path}/t.toml")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+@pytest.mark.skipif(os.geteuid() == 0, reason="not run: root reads everything")
 def test_an_unreadable_file_is_named(tmp_path: Path):
     (tmp_path / "t.toml").touch(0)
     with pytest.raises(ConfigError, match="Permission denied"):

@@ -97,7 +97,7 @@ def test_a_file_in_the_place_of_the_home_is_named(tmp_path: Path):
             open_home(path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+@pytest.mark.skipif(os.geteuid() == 0, reason="not run: root writes everywhere")
 def test_an_unwritable_home_is_named(tmp_path: Path):
     (tmp_path / "home").mkdir(0o500)
     with pytest.raises(ConfigError, match="cannot be written"):
