@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import stat
 
 from trainctl.errors import ConfigError, RefusedError, TrainctlError
@@ -59,7 +58,7 @@ def _trouble_with_access(path: str, found: os.stat_result, user: int) -> Trainct
         who = "be written by others" if mode & 0o022 else "be read by everybody"
         return RefusedError(
             f"{path} can {who} (mode {mode:04o}); it holds logs, code and secrets of runs",
-            hint=f"chmod 700 {shlex.quote(path)}",
+            hint=f"chmod 700 {_quoted(path)}",
         )
     return None
 
@@ -69,7 +68,7 @@ def _trouble_with_writing(path: str) -> TrainctlError | None:
         return None
     return ConfigError(
         f"{path} cannot be written",
-        hint=f"chmod 700 {shlex.quote(path)}; on a read-only disk {_ELSEWHERE}",
+        hint=f"chmod 700 {_quoted(path)}; on a read-only disk {_ELSEWHERE}",
     )
 
 
@@ -123,6 +122,12 @@ def _make(path: str) -> None:
         return
     except OSError as error:
         raise ConfigError(f"{path} cannot be made: {error.strerror}", hint=_ELSEWHERE) from error
+
+
+def _quoted(path: str) -> str:
+    import shlex
+
+    return shlex.quote(path)
 
 
 def _name_of(user: int) -> str:
