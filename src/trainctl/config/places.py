@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -12,6 +13,12 @@ from trainctl.errors import ConfigError
 FILE = "trainctl.toml"
 PYPROJECT = "pyproject.toml"
 SECTION = "tool.trainctl"
+
+# `tool.trainctl`, a bare `[tool]`, `tool = {`: one of them stands in every file with the section.
+_MAY_HAVE_SECTION = (
+    rb"tool[\"']?[ \t]*\.[ \t]*[\"']?trainctl"
+    rb"|^[ \t]*(?:\[[ \t]*[\"']?tool[\"']?[ \t]*\]|[\"']?tool[\"']?[ \t]*=)"
+)
 
 
 class Place(NamedTuple):
@@ -91,12 +98,13 @@ def _up_to_git_top(cwd: str) -> Iterator[str]:
 
 
 def _has_section(pyproject: str) -> bool:
-    """Most pyproject.toml files do not speak of us, and cost one read; tomllib costs 15 ms."""
+    """Most pyproject.toml files have no section of ours, and cost one read; tomllib costs 15 ms."""
     try:
         with open(pyproject, "rb") as file:
-            if b"trainctl" not in file.read(MAX_BYTES):
-                return False
+            data = file.read(MAX_BYTES)
     except OSError:
+        return False
+    if b"trainctl" not in data or not re.search(_MAY_HAVE_SECTION, data, re.MULTILINE):
         return False
     text = read_text(pyproject)
     return bool(text) and section_of(parse_toml(pyproject, text), SECTION) is not None

@@ -106,8 +106,23 @@ def test_two_files_of_one_project_are_refused_with_which_to_delete(world: World)
     assert "delete [tool.trainctl] from" in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[tool.trainctl]\nretries = 2",
+        "[ 'tool' . \"trainctl\" ]\nretries = 2",
+        "tool.trainctl.retries = 2",
+        "[tool]\ntrainctl.retries = 2",
+        "tool = {trainctl = {retries = 2}}",
+    ],
+)
+def test_every_spelling_of_the_section_is_found(world: World, text: str):
+    world.says("pyproject.toml", text)
+    assert world.load().retries == 2
+
+
 def test_a_pyproject_that_is_not_about_us_is_not_even_parsed(world: World):
-    world.says("pyproject.toml", "this is not TOML = = =")
+    world.says("pyproject.toml", "dependencies = [trainctl this is not TOML")
     assert world.load() == world.load(world.deep)
 
 
