@@ -98,7 +98,7 @@ def _up_to_git_top(cwd: str) -> Iterator[str]:
 
 
 def _has_section(pyproject: str) -> bool:
-    """Most pyproject.toml files have no section of ours, and cost one read; tomllib costs 15 ms."""
+    """Most pyproject.toml files have no section of ours and cost one read; tomllib costs 15 ms."""
     try:
         with open(pyproject, "rb") as file:
             data = file.read(MAX_BYTES)
