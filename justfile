@@ -92,10 +92,12 @@ _trainctl:
 
 # By pip, not uv: only pip sees a CPU wheel that this machine may hold. WITHOUT_TORCH=1 leaves it out.
 _torch:
-    @[ -n "${WITHOUT_TORCH-}" ] || [ -e .venv/torch-{{ torch }} ] || { echo "Installing torch {{ torch }}: gigabytes where \
-        pip finds no CPU build. WITHOUT_TORCH=1 leaves it out." && \
-        "{{ bin }}/python" -m pip --disable-pip-version-check install --quiet torch=={{ torch }} && \
-        touch .venv/torch-{{ torch }}; }
+    #!/bin/sh
+    set -eu
+    if [ -n "${WITHOUT_TORCH-}" ] || [ -e .venv/torch-{{ torch }} ]; then exit 0; fi
+    echo "Installing torch {{ torch }}, gigabytes where pip finds no CPU build; WITHOUT_TORCH=1 leaves it out"
+    "{{ bin }}/python" -m pip --disable-pip-version-check install --quiet torch=={{ torch }}
+    touch .venv/torch-{{ torch }}
 
 # System packages that some tests want: installed by root on Debian, else named.
 _system:
