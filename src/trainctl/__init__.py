@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from trainctl.api import Run, run, runs
+    from trainctl.api import Run, get, run, runs
 
 __version__ = "0.1.0"
-__all__ = ["Run", "__version__", "run", "runs"]
+__all__ = ["Run", "__version__", "get", "run", "runs"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,0 +1,1 @@
+"""The command line: parse, one call into control, print. The only place that prints or exits."""

@@ -14,7 +14,7 @@ _MIB = 1024 * 1024
 
 
 class Card(NamedTuple):
-    index: str
+    id: str  # as CUDA_VISIBLE_DEVICES and nvidia-smi name it
     uuid: str
     name: str
     memory_total_bytes: int
@@ -86,7 +86,7 @@ def parse_nvidia_smi(text: str) -> Cards:
         numbers = [_number(cell) for cell in row[3:]]
         cards.append(
             Card(
-                index=row[0].strip(),
+                id=row[0].strip(),
                 uuid=row[1].strip(),
                 name=row[2].strip(),
                 memory_total_bytes=int((numbers[0] or 0) * _MIB),
@@ -141,7 +141,7 @@ class _Nvml:
         warm = self._try("nvmlDeviceGetTemperature", handle, ctypes.c_uint(0), ctypes.byref(temperature))
         draws = self._try("nvmlDeviceGetPowerUsage", handle, ctypes.byref(milliwatts))
         return Card(
-            index=str(index),
+            id=str(index),
             uuid=self._text("nvmlDeviceGetUUID", handle),
             name=self._text("nvmlDeviceGetName", handle),
             memory_total_bytes=int(memory.total),
@@ -172,15 +172,11 @@ class _Nvml:
             raise OSError(code, f"NVML: {function} failed with {code}")
 
 
-def to_json(card: Card) -> Dict[str, Any]:
-    return card._asdict()
-
-
 def visible(cards: List[Card], environment: Dict[str, str]) -> List[str]:
     """The cards that a process with this environment may use, as CUDA_VISIBLE_DEVICES names them."""
     limited = environment.get("CUDA_VISIBLE_DEVICES")
     if limited is None:
-        return [card.index for card in cards]
+        return [card.id for card in cards]
     return [word for word in limited.replace(" ", "").split(",") if word and word != "-1"]
 
 

@@ -102,7 +102,7 @@ def from_snapshot(run: RunFolder, job: Mapping[str, Any], command: List[str]) ->
 
     The working folder stays the user's, since data and outputs lie there.
     """
-    at = job["script"]
+    at: Optional[int] = job["script"]
     if at is None or not snapshot_differs(run, str(job["project"])):
         return command
     script = os.path.join(str(job["cwd"]), command[at])

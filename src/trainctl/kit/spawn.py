@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Dict, List, Sequence
+from typing import Dict, List
 
 from trainctl.kit import process
 from trainctl.kit.names import RunFolder
@@ -20,7 +20,7 @@ def agent_command(python: str, kit: str, run: RunFolder) -> List[str]:
     return [python, "-I", "-S", kit, "watch", run.path]
 
 
-def start(command: Sequence[str], run: RunFolder) -> int:
+def start(command: List[str], run: RunFolder) -> int:
     """Start a supervisor detached: own session, no terminal, errors into the run's agent.log.
 
     Its environment is small and carries no run's mark: it must not be taken for a trainer, also

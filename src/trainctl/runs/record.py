@@ -126,7 +126,7 @@ def _attempt(run: RunFolder, number: int, corrupt: list[str]) -> AttemptRecord:
         number=number,
         started=pid.get("started"),
         ended=how.get("ended"),
-        trainer_pid=(pid.get("trainer") or {}).get("pid"),
+        trainer_pid=pid["trainer"]["pid"] if pid.get("trainer") else None,
         gpus=pid.get("gpus") or [],
         code=how.get("code"),
         signal=how.get("signal"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Generator, List, NamedTuple, Optional, Tuple
 
 from trainctl.kit import events, locks, process, requests
 from trainctl.kit.launch import Launch
@@ -21,7 +21,7 @@ class Claim(NamedTuple):
 
 
 @contextlib.contextmanager
-def claim(run: RunFolder, attempt: AttemptFolder, plan: Launch) -> Iterator[Claim]:
+def claim(run: RunFolder, attempt: AttemptFolder, plan: Launch) -> Generator[Claim, None, None]:
     """Hold the attempt's cards while the trainer lives; it inherits the locks."""
     held: Dict[str, locks.Lock] = {}
     try:

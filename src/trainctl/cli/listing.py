@@ -1,0 +1,119 @@
+"""`trainctl list`: the runs, newest first, from the index, with the living ones looked at anew."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from trainctl import config
+from trainctl.cli import output
+from trainctl.cli.main import here as stand
+from trainctl.control import lookup
+from trainctl.control.wiring import Here
+from trainctl.errors import UsageError
+from trainctl.runs.index import SORTS, Row, Wanted
+from trainctl.runs.state import Reason, State
+from trainctl.telemetry.slice import moment
+
+HEADS = ("RUN", "STATE", "AGE", "TIME", "STEP", "CKPTS", "COMMAND")
+STYLES = ("", "", "right", "right", "right", "right", "")
+HELP = """\
+List runs, newest first.
+
+\b
+Examples:
+  trainctl list                      the newest twenty
+  trainctl list --state running      what is alive
+  trainctl list --state failed --since 2d
+  trainctl list --tag sweep --sort step --all
+  trainctl list --watch
+"""
+_WORDS = sorted({*State, *Reason})
+
+
+@click.command("list", help=HELP)
+@click.argument("text", required=False)
+@click.option("--state", "states", multiple=True, metavar="STATE", help="A state or an end reason; may be repeated.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Runs with this tag; repeated: with all of them.")
+@click.option("--since", metavar="2d", help="Started within this time, or since 2026-11-23.")
+@click.option("--sort", type=click.Choice(SORTS), default="created", show_default=True)
+@click.option("--reverse", is_flag=True, help="Smallest or oldest first.")
+@click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--all", "everything", is_flag=True, help="All of them, however many.")
+@click.option("-q", "--quiet", is_flag=True, help="Names only.")
+@click.option("--watch", is_flag=True, help="Draw it anew every two seconds, until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="The documented envelope, on stdout.")
+def list_command(text: str | None, **given: Any) -> int:
+    here = stand()
+    wanted = _wanted(here, text or "", given)
+    if not given["watch"]:
+        _print(here, wanted, given)
+        return 0
+    while True:
+        if output.is_terminal():
+            sys.stdout.write("\x1b[H\x1b[2J")
+        _print(here, wanted, given)
+        here.clock.sleep(2)
+
+
+def _wanted(here: Here, text: str, given: dict[str, Any]) -> Wanted:
+    words = [word.replace("-", "_") for word in given["states"]]
+    for word in words:
+        if word not in _WORDS:
+            raise UsageError(f"--state {word!r} is none of {', '.join(_WORDS)}")
+    since = moment(given["since"], here.clock.now(), config.duration) if given["since"] else 0
+    return Wanted(
+        states=[word for word in words if word in set(State)],
+        reasons=[word for word in words if word in set(Reason)],
+        tags=given["tags"],
+        text=text,
+        since=since,
+        sort=given["sort"],
+        ascending=given["reverse"],
+        limit=None if given["everything"] else given["limit"],
+    )
+
+
+def _print(here: Here, wanted: Wanted, given: dict[str, Any]) -> None:
+    rows, count = lookup.rows(here, wanted)
+    if given["as_json"]:
+        output.print_json("run.list", {"total": count, "runs": [to_json(row) for row in rows]})
+    elif given["quiet"]:
+        for row in rows:
+            output.line(row.name)
+    else:
+        _table(here, rows, count)
+
+
+def _table(here: Here, rows: list[Row], count: int) -> None:
+    if not rows:
+        output.note("no runs" if count == 0 else "no such runs")
+        output.note("  next: trainctl run train.py")
+        return
+    now = here.clock.now()
+    output.table(HEADS, [cells(row, now) for row in rows], styles=STYLES)
+    if count > len(rows):
+        output.note(f"{count - len(rows)} more: trainctl list --all")
+
+
+def cells(row: Row, now: float) -> list[str]:
+    """One line of the table. now: seconds since the epoch."""
+    until = row.ended or now
+    return [
+        row.name,
+        row.reason if row.state == State.ENDED and row.reason else row.state,
+        output.age(now - row.created),
+        output.duration(until - row.started) if row.started else "-",
+        "-" if row.step is None else str(row.step),
+        str(row.checkpoints),
+        row.command,
+    ]
+
+
+def to_json(row: Row) -> dict[str, Any]:
+    data = row._asdict()
+    data["living"] = bool(row.living)
+    data["tags"] = row.tags.split()
+    return data

@@ -1,0 +1,127 @@
+"""Parse, run one command, and turn every error into a message and an exit code: the boundary."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from typing import Any, cast
+
+import click
+
+from trainctl.cli import output
+from trainctl.cli.table import BY_NAME, COMMANDS, page
+from trainctl.control.wiring import Here, connect
+from trainctl.errors import TrainctlError, UsageError
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module only when that command runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [entry.name for entry in COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = BY_NAME.get(cmd_name)
+        if entry is None:
+            return None
+        module = importlib.import_module(f"trainctl.cli.{entry.module}")
+        return cast("click.Command", getattr(module, f"{entry.name}_command"))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in BY_NAME:
+            raise UsageError(f"there is no command {args[0]!r}", hint=_meant(args[0]))
+        return super().resolve_command(ctx, args)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from trainctl import __version__
+
+        formatter.write(page(__version__))
+
+
+def _meant(word: str) -> str:
+    if word.endswith(".py") or os.path.exists(word):
+        return f"trainctl run {word}"
+    close = difflib.get_close_matches(word, list(BY_NAME), 1, 0.5)
+    return f"did you mean trainctl {close[0]}?" if close else "trainctl --help"
+
+
+@click.group(cls=LazyGroup, invoke_without_command=True)
+@click.help_option("-h", "--help")
+@click.version_option(None, "-V", "--version", package_name="trainctl", message="trainctl %(version)s")
+@click.pass_context
+def group(ctx: click.Context) -> None:
+    """Run ML training with one record, one log and one list of checkpoints."""
+    if ctx.invoked_subcommand is None:
+        from trainctl.cli import overview
+
+        overview.show(here())
+
+
+def here() -> Here:
+    """Where this command stands. A folder that was deleted under us is named."""
+    try:
+        cwd = os.getcwd()
+    except FileNotFoundError:
+        raise TrainctlError("the current folder does not exist any more", hint="cd ~") from None
+    return connect(cwd, dict(os.environ))
+
+
+def run(words: list[str]) -> int:
+    """Run a command line; the exit code is returned, never raised."""
+    wants_json = "--json" in words[: words.index("--") if "--" in words else None]
+    try:
+        code = group.main(args=words, prog_name="trainctl", standalone_mode=False)
+        sys.stdout.flush()
+    except TrainctlError as error:
+        return _told(error, words, as_json=wants_json)
+    except click.ClickException as error:
+        return _told(_as_ours(error), words, as_json=wants_json)
+    except (KeyboardInterrupt, click.Abort):
+        sys.stderr.write("\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter flushes stdout once more
+        return BROKEN_PIPE
+    except OSError as error:
+        if os.environ.get("TRAINCTL_DEBUG"):
+            raise
+        return _told(_as_disk_error(error), words, as_json=wants_json)
+    return int(cast("Any", code) or 0)
+
+
+def _told(error: TrainctlError, words: list[str], *, as_json: bool) -> int:
+    if os.environ.get("TRAINCTL_DEBUG"):
+        raise error
+    code = int(getattr(error, "foreground_code", error.exit_code))
+    if as_json and words[:1] not in (["run"], ["local"]):
+        output.print_json_error(error, code)
+    else:
+        output.print_error(error)
+    return code
+
+
+def _as_ours(error: click.ClickException) -> UsageError:
+    """Click knows which option was meant; we say it as we say everything else."""
+    context = getattr(error, "ctx", None)
+    where = context.command_path if context is not None else "trainctl"
+    hint = f"{where} --help"
+    meant = cast("list[str]", getattr(error, "possibilities", None) or [])
+    if isinstance(error, click.NoSuchOption):
+        if meant:
+            hint = f"did you mean {' or '.join(sorted(meant))}? See {where} --help"
+        return UsageError(f"{where} has no option {error.option_name}", hint=hint)
+    text = error.format_message().rstrip(".")
+    return UsageError(text[:1].lower() + text[1:], hint=hint)
+
+
+def _as_disk_error(error: OSError) -> TrainctlError:
+    """A disk that is full or fails: what was acknowledged before stays; this command did nothing more."""
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+    return TrainctlError(what, hint="df -h; then trainctl doctor")

@@ -1,0 +1,143 @@
+"""How commands print: one JSON envelope, plain tables, rich ones on a terminal, safe text."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from trainctl.errors import TrainctlError
+from trainctl.telemetry.escapes import neutralise
+
+SCHEMA = "trainctl/1"
+
+
+def print_json(kind: str, data: Any) -> None:
+    """The one envelope: {"schema": "trainctl/1", "kind": "run.list", "data": ...}."""
+    line(json.dumps({"schema": SCHEMA, "kind": kind, "data": data}, indent=2))
+
+
+def print_json_error(error: TrainctlError, code: int) -> None:
+    told = {"kind": error.kind, "message": error.message, "hint": error.hint, "exit_code": code}
+    line(json.dumps({"schema": SCHEMA, "kind": "error", "error": told}, indent=2))
+
+
+def print_error(error: TrainctlError) -> None:
+    note(f"trainctl: {neutralise(error.message, multiline=True)}")
+    if error.hint:
+        note(f"  try: {neutralise(error.hint, multiline=True)}")
+
+
+def line(text: str) -> None:
+    """One line of what was asked for."""
+    data = text.encode("utf-8", "surrogateescape") + b"\n"
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def note(text: str) -> None:
+    """One line about what happens, beside the data; a closed terminal is no reason to fail."""
+    try:
+        os.write(2, text.encode("utf-8", "replace") + b"\n")
+    except OSError:
+        pass
+
+
+def is_terminal() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def has_colour() -> bool:
+    return is_terminal() and not os.environ.get("NO_COLOR")
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, styles: Sequence[str] = ()) -> None:
+    """A table; drawn by rich on a terminal only, since importing it takes longer than the rest.
+
+    styles: of the columns, `right` for numbers, or empty.
+    """
+    safe = [[neutralise(cell) for cell in row] for row in rows]
+    if is_terminal():
+        _rich_table(heads, safe, styles)
+        return
+    widths = [max([len(head), *(len(row[i]) for row in safe)]) for i, head in enumerate(heads)]
+    for row in [list(heads), *safe]:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        line("  ".join(cells).rstrip())
+
+
+_STATE_STYLES = {
+    "running": "green",
+    "starting": "green",
+    "saving": "green",
+    "queued": "cyan",
+    "interrupted": "yellow",
+    "succeeded": "dim",
+    "stopped": "dim",
+}
+
+
+def _rich_table(heads: Sequence[str], rows: list[list[str]], styles: Sequence[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for position, head in enumerate(heads):
+        style = styles[position] if position < len(styles) else ""
+        last = position == len(heads) - 1
+        drawn.add_column(
+            head,
+            justify="right" if style == "right" else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            ratio=1 if last else None,
+        )
+    for row in rows:
+        drawn.add_row(*(Text(cell, style=_STATE_STYLES.get(cell, _style_of(cell))) for cell in row))
+    Console(highlight=False).print(drawn)
+
+
+def _style_of(cell: str) -> str:
+    bad = ("failed", "crash_loop", "out_of_memory", "disk_full", "setup_failed", "unknown_exit")
+    return "red" if cell in bad else ""
+
+
+def age(seconds: float) -> str:
+    """`3 s`, `12 min`, `5 h`, `2 d`: one unit, as a person would say it."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0, seconds):.0f} s"
+
+
+def duration(seconds: float) -> str:
+    """`4.2 s`, `3:05`, `1:02:03`."""
+    if seconds < 60:
+        return f"{max(0.0, seconds):.1f} s"
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def size(count: float) -> str:
+    """`512 B`, `3.1 MB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def home_short(path: str) -> str:
+    """A path with `~` for the home folder."""
+    home = os.path.expanduser("~")
+    return f"~{path[len(home):]}" if path.startswith(home + os.sep) else path
+
+
+def json_line(kind: str, data: Any) -> None:
+    """One envelope on one line, for streams."""
+    line(json.dumps({"schema": SCHEMA, "kind": kind, "data": data}))

@@ -1,0 +1,26 @@
+"""Bare `trainctl`: the living runs and three next commands."""
+
+from __future__ import annotations
+
+from trainctl.cli import listing, output
+from trainctl.control import lookup
+from trainctl.control.wiring import Here
+from trainctl.runs.index import Wanted
+from trainctl.runs.state import LIVING
+
+
+def show(here: Here) -> None:
+    """What runs now, else the newest runs; nothing bills on this machine."""
+    rows, living = lookup.rows(here, Wanted(states=sorted(LIVING)))
+    if not rows:
+        rows, _ = lookup.rows(here, Wanted(limit=3))
+    now = here.clock.now()
+    output.line(f"{living} living, nothing bills" if rows else "no runs yet")
+    if rows:
+        output.table(listing.HEADS, [listing.cells(row, now) for row in rows], styles=listing.STYLES)
+    follow = "trainctl logs -f        follow the newest run"
+    resume = "trainctl resume         go on from its newest checkpoint"
+    output.note("")
+    output.note("  trainctl run train.py   start a run")
+    output.note(f"  {follow if living else resume if rows else 'trainctl init           propose a trainctl.toml'}")
+    output.note("  trainctl --help         all commands")

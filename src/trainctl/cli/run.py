@@ -1,0 +1,140 @@
+"""`trainctl run CMD [ARGS]`, which `trainctl local` spells too."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from trainctl import config
+from trainctl.cli import foreground, output
+from trainctl.cli.main import here as stand
+from trainctl.cli.words import WAIT_FOR_EVER, RunCommand
+from trainctl.control import launch
+from trainctl.control.launch import Request
+from trainctl.errors import NotFoundError, TrainctlError, UsageError
+
+EPILOG = """\
+\b
+CMD is a script, -m MODULE, or a program such as torchrun, accelerate or bash.
+Everything from CMD on passes to it untouched; options of trainctl stand before it.
+\b
+In the foreground the exit code is the script's; 125 means that trainctl itself failed.
+Ctrl-C asks the script to stop (SIGTERM, then --grace, then SIGKILL); a second one ends it
+at once. A closed terminal detaches: the run goes on.
+"""
+HELP = """\
+Start a run: record it, log it, keep its checkpoints in view.
+
+\b
+Examples:
+  trainctl run train.py --epochs 5
+  trainctl run --detach --name baseline --tag lr-sweep train.py --lr 3e-4
+  trainctl run --gpus 1 --wait -m mypackage.train
+  trainctl run --nproc auto --retries 2 train.py
+  trainctl run --env HF_TOKEN accelerate launch train.py
+"""
+
+
+def duration(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    del context, parameter
+    if value is None or value == WAIT_FOR_EVER:
+        return None if value is None else float("inf")
+    try:
+        return config.duration(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no duration: write 90s, 30m, 6h or 1d") from None
+
+
+def options(command: click.Command) -> click.Command:
+    """The options of a run, in the order in which help shows them."""
+    decorators = [
+        click.option("--name", metavar="NAME", help="Call the run so, instead of train-7f3k."),
+        click.option("-d", "--detach", is_flag=True, help="Start it and return; print its name."),
+        click.option("--env", multiple=True, metavar="NAME[=VALUE]", help="Set a variable, or demand one of yours by name (never recorded)."),
+        click.option("--env-file", metavar="FILE", help="NAME=VALUE lines, read at each attempt."),
+        click.option("--gpus", type=int, metavar="N", help="Claim N free GPU cards."),
+        click.option("--gpu-ids", metavar="0,1", help="Claim exactly these cards."),
+        click.option("--nproc", metavar="N|auto", help="Run N workers of the script by torchrun."),
+        click.option("--wait", callback=duration, metavar="[=6h]", help="Wait for the cards, for ever or so long."),
+        click.option("--after", metavar="RUN", help="Start when that run has succeeded."),
+        click.option("--max-hours", type=float, metavar="H", help="Stop it gracefully after H hours."),
+        click.option("--retries", type=int, metavar="N", help="After a crash go on by itself, N times."),
+        click.option("--resume", "resume", default="auto", metavar="auto|never|PATH", show_default=True, help="What attempts begin with; PATH: the first one too."),
+        click.option("--checkpoint-dir", metavar="DIR", help="Where the script writes checkpoints."),
+        click.option("--grace", metavar="30s", help="How long it may take to save when stopped."),
+        click.option("--python", metavar="PATH", help="The Python for a script."),
+        click.option("--cwd", metavar="DIR", help="Run it in this folder."),
+        click.option("--tag", multiple=True, metavar="TAG", help="Label the run; may be repeated."),
+        click.option("--tty", is_flag=True, help="Give it a pseudo-terminal, for progress bars that need one."),
+    ]
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
+
+
+def _command(name: str) -> click.Command:
+    @click.pass_context
+    def callback(ctx: click.Context, /, **given: Any) -> int:
+        return _run(list(ctx.obj), given)
+
+    command = RunCommand(name, callback=callback, help=HELP, epilog=EPILOG)
+    return options(command)
+
+
+def _run(typed: list[str], given: dict[str, Any]) -> int:
+    try:
+        here = stand()
+        if given["cwd"] is not None:
+            here = here._replace(cwd=_folder(here.cwd, given["cwd"]))
+        flags = {
+            name: given[name]
+            for name in ("gpus", "nproc", "max_hours", "retries", "checkpoint_dir", "grace", "python")
+        }
+        flags["env"] = given["env"] or None
+        flags["env_file"] = given["env_file"]
+        flags["tags"] = given["tag"] or None
+        settings = here.settings.with_flags(flags, here.cwd)
+        request = Request(
+            typed=typed,
+            name=given["name"],
+            gpu_ids=given["gpu_ids"].split(",") if given["gpu_ids"] else None,
+            resume=given["resume"],
+            wait=given["wait"],
+            after=given["after"],
+            tty=given["tty"],
+        )
+        if not typed:
+            raise UsageError("there is nothing to run", hint="trainctl run train.py")
+        started = launch.start(here, request, settings)
+        for notice in started.notices:
+            output.note(f"trainctl: {notice}")
+    except (TrainctlError, OSError) as error:
+        if given["detach"]:
+            raise
+        raise _in_foreground(error) from error
+    if given["detach"]:
+        foreground.announce(started.run, started.job, 1)
+        output.line(started.run.name)
+        return 0
+    return foreground.attend(here, started.run, started.job, started.handle, 1)
+
+
+def _in_foreground(error: TrainctlError | OSError) -> TrainctlError:
+    """Ours, not the script's: 125, as docker has it."""
+    if isinstance(error, OSError):
+        error = TrainctlError(f"{error.filename or 'disk'}: {error.strerror}", hint="df -h")
+    error.foreground_code = foreground.OURS  # type: ignore[attr-defined]
+    return error
+
+
+def _folder(cwd: str, given: str) -> str:
+    path = os.path.normpath(os.path.join(cwd, os.path.expanduser(given)))
+    if not os.path.isdir(path):
+        raise NotFoundError(f"--cwd {given}: there is no such folder")
+    return path
+
+
+run_command = _command("run")
+local_command = _command("local")

@@ -1,0 +1,188 @@
+"""`trainctl show`: one run's record, its attempts, its checkpoints, and why it ended."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from typing import Any
+
+import click
+
+from trainctl.cli import output
+from trainctl.cli.main import here as stand
+from trainctl.control import lookup
+from trainctl.kit import files
+from trainctl.kit.names import RunFolder
+from trainctl.runs import job as jobs
+from trainctl.runs.job import Job
+from trainctl.runs.record import AttemptRecord, Record
+from trainctl.runs.state import State, next_command
+from trainctl.telemetry.escapes import neutralise
+
+HELP = """\
+Show one run: what it runs, where, each attempt, its checkpoints, and why it ended.
+
+\b
+Examples:
+  trainctl show             the newest run
+  trainctl show train-7f    the run whose name begins so
+  trainctl show --diff      what its code had that no commit has
+  trainctl show --json
+"""
+_SHOWN_CHECKPOINTS = 5
+
+
+@click.command("show", help=HELP)
+@click.argument("run", required=False)
+@click.option("--diff", is_flag=True, help="Print the recorded diff of its working tree.")
+@click.option("--json", "as_json", is_flag=True, help="The documented envelope, on stdout.")
+def show_command(run: str | None, diff: bool, as_json: bool) -> int:
+    here = stand()
+    folder = lookup.find(here, run)
+    if diff:
+        _print_diff(folder)
+        return 0
+    found = lookup.refresh(here, folder)
+    lookup.note(here, folder)
+    job = jobs.read(folder)
+    if as_json:
+        output.print_json("run.show", to_json(folder, job, found))
+        return 0
+    for label, text in [*_facts(folder, job, found), *_attempts(found), *_checkpoints(job, found)]:
+        output.line(f"{label:<12} {neutralise(text)}".rstrip())
+    for broken in found.corrupt:
+        output.note(f"trainctl: {broken} is damaged and was left out")
+    if found.reason is not None:
+        output.line(f"{'next':<12} {next_command(found.reason, found.name)}")
+    elif found.living:
+        output.line(f"{'next':<12} trainctl logs -f {found.name}")
+    return 0
+
+
+def to_json(folder: RunFolder, job: Job, found: Record) -> dict[str, Any]:
+    """What `show --json` holds: the job, the state, the attempts, the code."""
+    attempts = [
+        {name: value for name, value in attempt._asdict().items() if name != "moves"}
+        for attempt in found.attempts
+    ]
+    return {
+        "name": found.name,
+        "path": found.path,
+        "state": found.state,
+        "reason": found.reason,
+        "evidence": found.evidence,
+        "living": found.living,
+        "job": job.to_json(),
+        "code": files.read_json(folder.code),
+        "attempts": attempts,
+        "events": found.events,
+        "corrupt": found.corrupt,
+    }
+
+
+def _facts(folder: RunFolder, job: Job, found: Record) -> list[tuple[str, str]]:
+    state = str(found.reason or found.state).replace("_", " ")
+    facts = [
+        ("run", found.name),
+        ("state", f"{state} ({found.evidence})" if found.evidence else state),
+        ("command", shlex.join(_readable(job.typed))),
+        ("folder", output.home_short(job.cwd)),
+    ]
+    if job.interpreter is not None:
+        facts.append(("python", f"{job.interpreter['path']} ({job.interpreter['why']})"))
+    facts.extend([("code", _code(folder)), ("started", _when(job.created))])
+    host = job.host
+    memory = float(host.get("memory_bytes") or 0)
+    facts.append(("host", f"{host.get('name')}, {host.get('cpus')} CPUs, {output.size(memory)}"))
+    if job.gpus["count"]:
+        facts.append(("GPUs", f"{job.gpus['count']} claimed"))
+    names = [*job.env, *job.env_names]
+    facts.extend(
+        (label, text)
+        for label, text in (
+            ("variables", ", ".join(names)),
+            ("tags", " ".join(job.tags)),
+            ("rerun of", job.rerun_of or ""),
+            ("log", output.home_short(folder.attempt(max(1, len(found.attempts))).log)),
+            ("resume", _resume(job)),
+        )
+        if text
+    )
+    return facts
+
+
+def _readable(words: list[str]) -> list[str]:
+    return [word.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for word in words]
+
+
+def _resume(job: Job) -> str:
+    if job.resume["mode"] == "never":
+        return "never"
+    args = shlex.join(job.resume["args"]) if job.resume["args"] else "TRAINCTL_RESUME_FROM"
+    return f"{args} ({job.resume['why']})"
+
+
+def _code(folder: RunFolder) -> str:
+    code = files.read_json(folder.code)
+    if code is None:
+        return "not recorded"
+    if not code.get("commit"):
+        return str(code.get("why", "not recorded"))
+    text = f"commit {str(code['commit'])[:10]}"
+    if code.get("dirty"):
+        changed, new = len(code.get("changed", [])), len(code.get("untracked", []))
+        text += f", {changed} files changed, {new} untracked (trainctl show --diff)"
+    return text
+
+
+def _when(at: float) -> str:
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at))}, {output.age(time.time() - at)} ago"
+
+
+def _attempts(found: Record) -> list[tuple[str, str]]:
+    return [(f"attempt {attempt.number}", _attempt(attempt, found)) for attempt in found.attempts]
+
+
+def _attempt(attempt: AttemptRecord, found: Record) -> str:
+    began = attempt.started or 0.0
+    if attempt.ended is None:
+        return f"{found.state}, process {attempt.trainer_pid or 'not started yet'}"
+    parts = [str(attempt.reason or State.SAVING).replace("_", " "), output.duration(attempt.ended - began)]
+    if attempt.evidence:
+        parts.append(attempt.evidence)
+    if attempt.max_rss_bytes:
+        parts.append(f"peak memory {output.size(attempt.max_rss_bytes)}")
+    if attempt.cpu_seconds is not None:
+        parts.append(f"CPU {output.duration(attempt.cpu_seconds)}")
+    if attempt.resumed_from:
+        parts.append(f"from {os.path.basename(attempt.resumed_from)}")
+    if attempt.gpus:
+        parts.append(f"GPU {','.join(attempt.gpus)}")
+    told = [e for e in attempt.events if e["event"] in ("stalled", "recovered", "disk_will_fill")]
+    parts.extend(f"{event['event'].replace('_', ' ')}: {event['evidence']}" for event in told[-2:])
+    return " · ".join(parts)
+
+
+def _checkpoints(job: Job, found: Record) -> list[tuple[str, str]]:
+    if not found.checkpoints:
+        return [("checkpoints", "none seen")]
+    lines = [("checkpoints", f"{len(found.checkpoints)} seen")]
+    for seen in found.checkpoints[-_SHOWN_CHECKPOINTS:]:
+        gone = "" if os.path.exists(seen["path"]) else " · gone"
+        step = "" if seen.get("step") is None else f"step {seen['step']} · "
+        path = os.path.relpath(seen["path"], job.cwd)
+        path = output.home_short(seen["path"]) if path.startswith("..") else path
+        lines.append(("", f"{step}{path} · {output.size(seen['size'])}{gone}"))
+    return lines
+
+
+def _print_diff(folder: RunFolder) -> None:
+    try:
+        with open(folder.diff, "rb") as file:
+            text = file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        output.note(f"trainctl: {folder.name} has no recorded diff")
+        return
+    for line in text.splitlines():
+        output.line(neutralise(line, multiline=True))

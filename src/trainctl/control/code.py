@@ -1,0 +1,150 @@
+"""Which code a run runs: commit and diff for the record, and a copy for unattended attempts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Any, NamedTuple
+
+from trainctl.kit import files
+from trainctl.kit.names import RunFolder
+
+_PATIENCE_SECONDS = 60
+_DIFF_LIMIT = 64 * 1024 * 1024
+_SNAPSHOT_FILE_LIMIT = 2 * 1024 * 1024
+_SNAPSHOT_LIMIT = 64 * 1024 * 1024
+_SOURCE_SUFFIXES = (".py", ".toml", ".yaml", ".yml", ".json", ".cfg", ".ini", ".txt", ".sh")
+_SKIPPED = {".git", ".venv", "venv", "__pycache__", "node_modules", ".mypy_cache", ".ruff_cache"}
+
+
+class Asked(NamedTuple):
+    """Questions to git that are under way while the run starts."""
+
+    project: str
+    commit: subprocess.Popen[bytes]
+    status: subprocess.Popen[bytes]
+    diff: subprocess.Popen[bytes]
+
+
+def project_of(cwd: str) -> str:
+    """The git top above a folder, else the folder itself."""
+    folder = cwd
+    while True:
+        if os.path.exists(os.path.join(folder, ".git")):
+            return folder
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return cwd
+        folder = parent
+
+
+def ask(project: str) -> Asked | None:
+    """Start asking git about the tree; None where there is no repository or no git."""
+    if not os.path.exists(os.path.join(project, ".git")):
+        return None
+    try:
+        return Asked(
+            project,
+            _git(project, "rev-parse", "HEAD"),
+            _git(project, "status", "--porcelain=v1", "-z", "--untracked-files=all"),
+            _git(project, "diff", "HEAD", "--binary", "--submodule=diff"),
+        )
+    except FileNotFoundError:
+        return None
+
+
+def _git(project: str, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        ["git", "-C", project, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},  # else `status` rewrites the user's index
+    )
+
+
+def describe(asked: Asked | None) -> tuple[dict[str, Any], bytes]:
+    """Commit, whether the tree is dirty, which files are, and the diff; waits for git."""
+    if asked is None:
+        return {"commit": None, "why": "no git repository"}, b""
+    answers = [_answer(question) for question in (asked.commit, asked.status, asked.diff)]
+    commit, status, diff = answers
+    if commit is None:
+        return {"commit": None, "why": "the repository has no commit, or git failed"}, diff or b""
+    changed = [os.fsdecode(entry[3:]) for entry in (status or b"").split(b"\0") if entry[3:]]
+    untracked = [
+        os.fsdecode(entry[3:]) for entry in (status or b"").split(b"\0") if entry.startswith(b"??")
+    ]
+    facts = {
+        "commit": commit.decode().strip(),
+        "dirty": bool(changed) if status is not None else None,
+        "changed": sorted(set(changed) - set(untracked))[:1000],
+        "untracked": sorted(untracked)[:1000],
+        "diff_bytes": len(diff or b""),
+    }
+    return facts, (diff or b"")[:_DIFF_LIMIT]
+
+
+def _answer(question: subprocess.Popen[bytes]) -> bytes | None:
+    try:
+        text, _ = question.communicate(timeout=_PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        question.kill()
+        question.communicate()
+        return None
+    return text if question.returncode == 0 else None
+
+
+def keep(run: RunFolder, asked: Asked | None) -> dict[str, Any]:
+    """Write code.json and code.diff into the run folder; returns the facts."""
+    facts, diff = describe(asked)
+    if diff:
+        files.write_atomic(run.diff, diff)
+    files.write_json(run.code, facts)
+    return facts
+
+
+def snapshot(run: RunFolder, project: str) -> int:
+    """Copy the project's sources into the run folder, for attempts that start unattended.
+
+    Sources only: data and outputs stay where they are. Returns how many files were kept.
+    """
+    kept, total = 0, 0
+    for path in sorted(_sources(project)):
+        size = os.path.getsize(path)
+        if size > _SNAPSHOT_FILE_LIMIT or total + size > _SNAPSHOT_LIMIT:
+            continue
+        target = os.path.join(run.snapshot, os.path.relpath(path, project))
+        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+        with open(path, "rb") as source, open(target, "wb") as copy:
+            copy.write(source.read())
+        kept, total = kept + 1, total + size
+    return kept
+
+
+def _sources(project: str) -> list[str]:
+    listed = _listed_by_git(project)
+    names = listed if listed is not None else _walked(project)
+    return [name for name in names if name.endswith(_SOURCE_SUFFIXES) and os.path.isfile(name)]
+
+
+def _listed_by_git(project: str) -> list[str] | None:
+    if not os.path.exists(os.path.join(project, ".git")):
+        return None
+    try:
+        text = _answer(_git(project, "ls-files", "-co", "--exclude-standard", "-z"))
+    except FileNotFoundError:
+        return None
+    if text is None:
+        return None
+    return [os.path.join(project, os.fsdecode(name)) for name in text.split(b"\0") if name]
+
+
+def _walked(project: str) -> list[str]:
+    found: list[str] = []
+    for parent, folders, names in os.walk(project):
+        folders[:] = [name for name in folders if name not in _SKIPPED]
+        found.extend(os.path.join(parent, name) for name in names)
+        if len(found) > 20_000:
+            break
+    return found

@@ -1,0 +1,226 @@
+"""Start a new run: from what was typed to a folder, a record and a first attempt."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import trainctl
+from trainctl.checkpoints.folders import checkpoint_folders
+from trainctl.checkpoints.resume import resume_arguments
+from trainctl.checkpoints.script import read_script
+from trainctl.config import Settings
+from trainctl.control import cards, code, environment
+from trainctl.control.interpreter import Command, resolve
+from trainctl.control.pythons import World
+from trainctl.control.wiring import Here
+from trainctl.errors import NotFoundError, RefusedError, UsageError
+from trainctl.kit import checkpoints, events, files, gpus
+from trainctl.kit import launch as kit_launch
+from trainctl.kit.names import RunFolder
+from trainctl.platforms.protocol import Attempt, Handle, Offer
+from trainctl.runs import index, naming, record
+from trainctl.runs.job import Job
+
+_TRIES = 20
+
+
+class Request(NamedTuple):
+    """A command line of `trainctl run`, beyond what settings hold. Durations in seconds.
+
+    resume: `auto`, `never`, or the path of a checkpoint to begin with. wait: None for no wait,
+    infinity for ever.
+    """
+
+    typed: Sequence[str]
+    name: str | None = None
+    gpu_ids: Sequence[str] | None = None
+    resume: str = "auto"
+    wait: float | None = None
+    after: str | None = None
+    tty: bool = False
+    platform: str = "local"
+    rerun_of: str | None = None
+
+
+class Started(NamedTuple):
+    """A run that was submitted, and what its user should hear about it."""
+
+    run: RunFolder
+    job: Job
+    handle: Handle
+    notices: list[str]
+
+
+def start(here: Here, request: Request, settings: Settings) -> Started:
+    """Record and start a run. Once this returns, the run outlives us and every crash.
+
+    Raises a TrainctlError, with nothing started, where anything speaks against it.
+    """
+    _refuse_native_windows()
+    world = World(here.cwd, here.environ, lambda name: shutil.which(name, path=_path(here)))
+    command = resolve(list(request.typed), world, settings.python, _nproc(settings))
+    run = here.home.run(_name(here, request, settings))
+    job = _job(here, request, settings, command, run.name)
+    notices = _notices(here, job)
+    asked = code.ask(job.project)
+    offers = list(here.platforms[request.platform].offers(job))
+    if not offers:
+        raise RefusedError("this machine cannot run this job", hint="trainctl doctor")
+    variables = environment.build(
+        run.name,
+        here.environ,
+        {**job.env, **environment.given(settings.env)},
+        job.env_names,
+        job.env_file,
+    )
+    _create(here, run, job, variables)
+    handle = _submit(here, run, job, request, offers[0])
+    code.keep(run, asked)
+    if job.retries:
+        code.snapshot(run, job.project)
+    return Started(run, job, handle, notices)
+
+
+def _job(here: Here, request: Request, settings: Settings, command: Command, name: str) -> Job:
+    at = len(command.command) if command.arguments is None else command.arguments
+    script = read_script(command.source)
+    arguments = list(command.command[at:])
+    hint = resume_arguments(script, arguments, settings.resume_args)
+    own = here.home.run(name).checkpoints
+    folders = checkpoint_folders(script, arguments, here.cwd, settings.checkpoint_dir, own)
+    values, names = environment.split(settings.env)
+    why = command.interpreter.why if command.interpreter else ""
+    return Job(
+        name=name,
+        created=here.clock.now(),
+        typed=list(request.typed),
+        command=list(command.command),
+        arguments_at=at,
+        script=command.script,
+        kind=command.kind,
+        cwd=here.cwd,
+        project=code.project_of(here.cwd),
+        interpreter={"path": command.interpreter.path, "why": why} if command.interpreter else None,
+        env=values,
+        env_names=names,
+        env_file=settings.env_file,
+        gpus=cards.claim_of(here, settings.gpus, request.gpu_ids, wait=request.wait is not None),
+        wait_seconds=_wait_seconds(request.wait),
+        after=_after(here, request.after),
+        nproc=settings.nproc,
+        max_seconds=settings.max_hours * 3600 if settings.max_hours is not None else None,
+        retries=settings.retries,
+        grace_seconds=settings.grace,
+        stall_seconds=settings.stall_after if settings.stall_after is not None else 0.0,
+        disk_warn_bytes=settings.disk_warn_gb * 1e9,
+        tty=request.tty,
+        tags=list(settings.tags),
+        resume={
+            "mode": "never" if request.resume == "never" else "auto",
+            "args": list(hint.args),
+            "why": hint.why,
+        },
+        checkpoint_dirs=list(folders.all),
+        platform=request.platform,
+        host=_host(),
+        trainctl=trainctl.__version__,
+        rerun_of=request.rerun_of,
+    )
+
+
+def _create(here: Here, run: RunFolder, job: Job, variables: dict[str, str]) -> None:
+    """Make the run's folder with all that its first attempt needs; it is a run once job.json is."""
+    row = index.row(record.read(run), job.to_json())
+    os.makedirs(here.home.runs, mode=0o700, exist_ok=True)
+    os.makedirs(here.home.locks, mode=0o700, exist_ok=True)
+    with index.Index.open(here.home) as known:
+        known.add_with_folder(row, lambda: os.mkdir(run.path, 0o700))
+    kit_launch.write_environment(run, variables)
+    os.makedirs(job.checkpoint_dirs[0], exist_ok=True)
+    events.append(run.events, "submitted", {"platform": job.platform, "by_pid": os.getpid()})
+    files.write_json(run.job, job.to_json())
+    files.sync_folder(here.home.runs)
+
+
+def _submit(here: Here, run: RunFolder, job: Job, request: Request, offer: Offer) -> Handle:
+    first = None
+    if request.resume not in {"auto", "never"}:
+        first = os.path.join(here.cwd, request.resume)
+        if not os.path.exists(first):
+            raise NotFoundError(f"--resume {request.resume}: there is no such checkpoint")
+    variables = kit_launch.read_environment(run)
+    plan = kit_launch.render(
+        run, job.to_json(), 1, checkpoint=first, device=gpus.device(variables)
+    )
+    return here.platforms[job.platform].submit(Attempt(run.name, 1, plan), offer)
+
+
+def _name(here: Here, request: Request, settings: Settings) -> str:
+    if request.name is not None:
+        if not naming.is_valid(request.name):
+            raise UsageError(
+                f"--name {request.name!r} cannot name a run",
+                hint="letters, digits, '.', '_' and '-', at most 63, beginning with a letter",
+            )
+        if os.path.lexists(here.home.run(request.name).path):
+            raise RefusedError(
+                f"there is a run named {request.name} already", hint="choose another --name"
+            )
+        return request.name
+    stem = settings.name or naming.stem_of(list(request.typed))
+    for _ in range(_TRIES):
+        name = naming.fresh(stem)
+        if not os.path.lexists(here.home.run(name).path):
+            return name
+    raise RefusedError(f"no free name was found for {stem}", hint="choose one with --name")
+
+
+def _after(here: Here, after: str | None) -> str | None:
+    from trainctl.control.lookup import find
+
+    return None if after is None else find(here, after).name
+
+
+def _wait_seconds(wait: float | None) -> float | None:
+    if wait is None:
+        return 0.0
+    return None if wait == float("inf") else wait
+
+
+def _nproc(settings: Settings) -> Any:
+    return settings.nproc
+
+
+def _path(here: Here) -> str | None:
+    return here.environ.get("PATH")
+
+
+def _host() -> dict[str, Any]:
+    name = os.uname()
+    return {
+        "name": name.nodename,
+        "os": f"{name.sysname} {name.release} {name.machine}",
+        "cpus": os.cpu_count(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+    }
+
+
+def _notices(here: Here, job: Job) -> list[str]:
+    """What a user should know before: the folder holds checkpoints that are not this run's."""
+    folder = job.checkpoint_dirs[0]
+    there = checkpoints.scan([folder])
+    if not there:
+        return []
+    return [
+        f"{os.path.relpath(folder, here.cwd)} already holds {len(there)} checkpoints of an earlier "
+        "run: this run resumes from its own only, but its script may overwrite them"
+    ]
+
+
+def _refuse_native_windows() -> None:
+    if sys.platform == "win32":
+        raise RefusedError("trainctl runs on Linux and macOS", hint="on Windows, use WSL: wsl --install")

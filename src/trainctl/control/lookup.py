@@ -1,0 +1,99 @@
+"""Find runs: by name, by unique prefix, the newest; and rows for the list, brought up to date."""
+
+from __future__ import annotations
+
+import os
+
+from trainctl.control.wiring import Here
+from trainctl.errors import NotFoundError, UsageError
+from trainctl.kit import files
+from trainctl.kit.names import RunFolder
+from trainctl.platforms.protocol import Handle
+from trainctl.runs import index, record
+from trainctl.runs.index import Index, Row, Wanted
+from trainctl.runs.record import Record
+
+
+def open_index(here: Here) -> Index:
+    """The index, with what came or went by hand taken in."""
+    os.makedirs(here.home.runs, mode=0o700, exist_ok=True)
+    known = Index.open(here.home)
+    known.catch_up(lambda name: index.row_of_folder(here.home.run(name)))
+    return known
+
+
+def find(here: Here, prefix: str | None) -> RunFolder:
+    """The run that this names: exactly, or as its only beginning; None names the newest.
+
+    Raises NotFoundError with what is close, UsageError where several begin so.
+    """
+    with open_index(here) as known:
+        if prefix is None:
+            newest = known.newest()
+            if newest is None:
+                raise NotFoundError("there are no runs yet", hint="trainctl run train.py")
+            return here.home.run(newest)
+        if "/" not in prefix and record.exists(here.home.run(prefix)):
+            return here.home.run(prefix)
+        matching = known.with_prefix(prefix)
+        if len(matching) == 1:
+            return here.home.run(matching[0])
+        if matching:
+            some = ", ".join(matching[:5]) + (", ..." if len(matching) > 5 else "")
+            raise UsageError(
+                f"{prefix!r} could be any of {len(matching)} runs: {some}",
+                hint="type one letter more",
+            )
+        raise NotFoundError(f"there is no run {prefix!r}", hint=_meant(known, prefix))
+
+
+def _meant(known: Index, prefix: str) -> str:
+    import difflib
+
+    recent = [row.name for row in known.find(Wanted(limit=2000))]
+    stems = {name.rpartition("-")[0]: name for name in reversed(recent)}
+    close = difflib.get_close_matches(prefix, recent, 1, 0.6)
+    close = close or [stems[stem] for stem in difflib.get_close_matches(prefix, stems, 1, 0.6)]
+    return f"did you mean {close[0]}? See all: trainctl list" if close else "trainctl list"
+
+
+def refresh(here: Here, run: RunFolder) -> Record:
+    """A run's record as it is now; its agent is started again where it should be alive and is not."""
+    found = record.read(run)
+    if found.living and found.last is not None:
+        platform = here.platforms["local"]
+        platform.watch(handle_of(here, run, found.last.number))
+    return found
+
+
+def handle_of(here: Here, run: RunFolder, number: int) -> Handle:
+    return Handle("local", here.home.path, f"{run.name}/{number}")
+
+
+def rows(here: Here, wanted: Wanted) -> tuple[list[Row], int]:
+    """Rows of the list, and how many there are beyond the limit."""
+    with open_index(here) as known:
+        update(here, known, known.living())
+        return known.find(wanted), known.count(wanted)
+
+
+def update(here: Here, known: Index, names: list[str]) -> None:
+    """Bring the rows of these runs up to date with their folders."""
+    fresh: list[Row] = []
+    gone: list[str] = []
+    for name in names:
+        run = here.home.run(name)
+        job = files.read_json(run.job)
+        if job is None:
+            gone.extend([] if os.path.isdir(run.path) else [name])
+            continue
+        fresh.append(index.row(refresh(here, run), job))
+    if fresh or gone:
+        known.put(fresh)
+        known.drop(gone)
+
+
+def note(here: Here, run: RunFolder) -> None:
+    """Bring one run's row up to date after something was done to it."""
+    with Index.open(here.home) as known:
+        update(here, known, [run.name])

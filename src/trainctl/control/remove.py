@@ -1,0 +1,48 @@
+"""Delete runs: the folder first by another name, so that a crash leaves no half a run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import NamedTuple
+
+from trainctl.control import lookup
+from trainctl.control.wiring import Here
+from trainctl.errors import BusyError
+from trainctl.kit import process
+from trainctl.kit.names import RunFolder
+from trainctl.runs.index import Index
+
+
+class Doomed(NamedTuple):
+    """What deleting a run takes: its record, log and own files; not the script's outputs."""
+
+    run: RunFolder
+    size_bytes: int
+    checkpoints_inside: int
+
+
+def look(here: Here, run: RunFolder) -> Doomed:
+    """What would go. Raises BusyError while the run lives."""
+    found = lookup.refresh(here, run)
+    if found.living or process.marked(run.path):
+        raise BusyError(f"{run.name} is {found.state}", hint=f"trainctl stop {run.name}")
+    size, inside = 0, 0
+    for parent, _, names in os.walk(run.path):
+        size += sum(os.lstat(os.path.join(parent, name)).st_size for name in names)
+        inside += len(names) if parent.startswith(run.checkpoints) else 0
+    return Doomed(run, size, inside)
+
+
+def delete(here: Here, doomed: Doomed) -> None:
+    """Remove the run folder and its row. Already gone is success."""
+    run = doomed.run
+    trash = os.path.join(here.home.path, f".deleted-{run.name}-{os.urandom(4).hex()}")
+    try:
+        os.rename(run.path, trash)
+    except FileNotFoundError:
+        trash = ""
+    with Index.open(here.home) as known:
+        known.drop([run.name])
+    if trash:
+        shutil.rmtree(trash)

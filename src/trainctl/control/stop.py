@@ -1,0 +1,36 @@
+"""Stop runs: a request that outlives whoever made it, and a wait that may be left."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from trainctl.control import lookup
+from trainctl.control.wiring import Here
+from trainctl.kit import events
+from trainctl.kit.names import RunFolder
+from trainctl.runs import job as jobs
+from trainctl.runs.record import Record
+
+NOW = 0.0
+
+
+def ask(here: Here, run: RunFolder, grace_seconds: float | None = None) -> Record:
+    """Ask the run to end: SIGTERM, the grace (the job's own if None), SIGKILL. Already ended is done."""
+    found = lookup.refresh(here, run)
+    if not found.living or found.last is None:
+        return found
+    grace = jobs.read(run).grace_seconds if grace_seconds is None else grace_seconds
+    events.append(run.events, "stop_requested", {"grace_seconds": grace})
+    handle = lookup.handle_of(here, run, found.last.number)
+    here.platforms["local"].stop(handle, timedelta(seconds=grace))
+    return found
+
+
+def wait(here: Here, run: RunFolder, patience_seconds: float | None = None) -> Record:
+    """The record once the run lives no more, or as it is when the patience is over."""
+    give_up = None if patience_seconds is None else here.clock.monotonic() + patience_seconds
+    while True:
+        found = lookup.refresh(here, run)
+        if not found.living or (give_up is not None and here.clock.monotonic() >= give_up):
+            return found
+        here.clock.sleep(0.05)
