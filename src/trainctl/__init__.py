@@ -1,8 +1,8 @@
 """trainctl runs ML training anywhere: one record, one log, one list of checkpoints.
 
-    import trainctl
-    run = trainctl.run("train.py", "--epochs", "5")
-    run.wait()
+import trainctl
+run = trainctl.run("train.py", "--epochs", "5")
+run.wait()
 """
 
 from __future__ import annotations

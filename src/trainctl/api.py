@@ -1,9 +1,9 @@
 """The command line's verbs for Python programs: start runs, find them, wait, read, stop.
 
-    import trainctl
-    run = trainctl.run("train.py", "--epochs", "5")
-    if run.wait() != 0:
-        print(run.reason, *run.logs(tail=20), sep="\\n")
+import trainctl
+run = trainctl.run("train.py", "--epochs", "5")
+if run.wait() != 0:
+    print(run.reason, *run.logs(tail=20), sep="\\n")
 """
 
 from __future__ import annotations

@@ -33,7 +33,9 @@ def delete_command(runs: tuple[str, ...], **given: Any) -> int:
     doomed = [remove.look(here, lookup.find(here, run)) for run in runs]
     if not given["as_json"]:
         for one in doomed:
-            output.note(f"trainctl: {'would remove' if given['dry_run'] else 'removes'} {_said(one)}")
+            output.note(
+                f"trainctl: {'would remove' if given['dry_run'] else 'removes'} {_said(one)}"
+            )
     if not given["dry_run"]:
         _confirm(yes=given["yes"])
         for one in doomed:
@@ -45,7 +47,11 @@ def delete_command(runs: tuple[str, ...], **given: Any) -> int:
 
 
 def _said(doomed: Doomed) -> str:
-    inside = f", with {doomed.checkpoints_inside} files of checkpoints" if doomed.checkpoints_inside else ""
+    inside = (
+        f", with {doomed.checkpoints_inside} files of checkpoints"
+        if doomed.checkpoints_inside
+        else ""
+    )
     return f"{output.home_short(doomed.run.path)} ({output.size(doomed.size_bytes)}{inside})"
 
 

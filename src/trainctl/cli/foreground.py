@@ -51,7 +51,9 @@ def attend(here: Here, run: RunFolder, job: Job, handle: Handle, number: int) ->
             ended = _closed(here, run, handle, number)
             if ended.next is None:
                 break
-            output.note(f"trainctl: attempt {number} ended: {ended.reason} ({ended.evidence}); {ended.why_next}")
+            output.note(
+                f"trainctl: attempt {number} ended: {ended.reason} ({ended.evidence}); {ended.why_next}"
+            )
             if not _next_started(here, run, handle, number):
                 break
             number += 1

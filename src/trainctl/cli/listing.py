@@ -35,8 +35,20 @@ _WORDS = sorted({*State, *Reason})
 
 @click.command("list", help=HELP)
 @click.argument("text", required=False)
-@click.option("--state", "states", multiple=True, metavar="STATE", help="A state or an end reason; may be repeated.")
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Runs with this tag; repeated: with all of them.")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    metavar="STATE",
+    help="A state or an end reason; may be repeated.",
+)
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    metavar="TAG",
+    help="Runs with this tag; repeated: with all of them.",
+)
 @click.option("--since", metavar="2d", help="Started within this time, or since 2026-11-23.")
 @click.option("--sort", type=click.Choice(SORTS), default="created", show_default=True)
 @click.option("--reverse", is_flag=True, help="Smallest or oldest first.")

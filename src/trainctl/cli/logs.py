@@ -36,15 +36,32 @@ _CHECK_SECONDS = 0.25
 
 @click.command("logs", help=HELP)
 @click.argument("run", required=False)
-@click.option("-f", "--follow", "following", is_flag=True, help="Go on until the run ends; Ctrl-C leaves it running.")
+@click.option(
+    "-f",
+    "--follow",
+    "following",
+    is_flag=True,
+    help="Go on until the run ends; Ctrl-C leaves it running.",
+)
 @click.option("-n", "--tail", type=click.IntRange(0), metavar="N", help="Only the last N lines.")
 @click.option("--since", metavar="10m", help="Only what came since; a duration or a time.")
 @click.option("--grep", "pattern", metavar="REGEX", help="Only lines in which this is found.")
 @click.option("--raw", is_flag=True, help="The exact bytes.")
 @click.option("--rank", metavar="N", help="The output of one worker of --nproc.")
-@click.option("--attempt", "number", type=click.IntRange(1), metavar="N", help="Of this attempt; else the newest.")
+@click.option(
+    "--attempt",
+    "number",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Of this attempt; else the newest.",
+)
 @click.option("--path", "only_path", is_flag=True, help="Print where the log lies.")
-@click.option("--json", "as_json", is_flag=True, help="One envelope with the lines; with -f a JSON line each.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One envelope with the lines; with -f a JSON line each.",
+)
 def logs_command(run: str | None, **given: Any) -> int:
     here = stand()
     folder = lookup.find(here, run)
@@ -65,7 +82,9 @@ def logs_command(run: str | None, **given: Any) -> int:
         else:
             _print(here, path, offset, done, attempt, given)
     except KeyboardInterrupt:
-        output.note(f"\ntrainctl: {folder.name} goes on; stop it with: trainctl stop {folder.name}")
+        output.note(
+            f"\ntrainctl: {folder.name} goes on; stop it with: trainctl stop {folder.name}"
+        )
     return 0
 
 

@@ -54,7 +54,9 @@ def _meant(word: str) -> str:
 
 @click.group(cls=LazyGroup, invoke_without_command=True)
 @click.help_option("-h", "--help")
-@click.version_option(None, "-V", "--version", package_name="trainctl", message="trainctl %(version)s")
+@click.version_option(
+    None, "-V", "--version", package_name="trainctl", message="trainctl %(version)s"
+)
 @click.pass_context
 def group(ctx: click.Context) -> None:
     """Run ML training with one record, one log and one list of checkpoints."""
@@ -123,5 +125,7 @@ def _as_ours(error: click.ClickException) -> UsageError:
 
 def _as_disk_error(error: OSError) -> TrainctlError:
     """A disk that is full or fails: what was acknowledged before stays; this command did nothing more."""
-    what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+    what = (
+        f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+    )
     return TrainctlError(what, hint="df -h; then trainctl doctor")

@@ -54,7 +54,9 @@ def has_colour() -> bool:
     return is_terminal() and not os.environ.get("NO_COLOR")
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, styles: Sequence[str] = ()) -> None:
+def table(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], *, styles: Sequence[str] = ()
+) -> None:
     """A table; drawn by rich on a terminal only, since importing it takes longer than the rest.
 
     styles: of the columns, `right` for numbers, or empty.
@@ -97,7 +99,9 @@ def _rich_table(heads: Sequence[str], rows: list[list[str]], styles: Sequence[st
             ratio=1 if last else None,
         )
     for row in rows:
-        drawn.add_row(*(Text(cell, style=_STATE_STYLES.get(cell, _style_of(cell))) for cell in row))
+        drawn.add_row(
+            *(Text(cell, style=_STATE_STYLES.get(cell, _style_of(cell))) for cell in row)
+        )
     Console(highlight=False).print(drawn)
 
 
@@ -135,7 +139,7 @@ def size(count: float) -> str:
 def home_short(path: str) -> str:
     """A path with `~` for the home folder."""
     home = os.path.expanduser("~")
-    return f"~{path[len(home):]}" if path.startswith(home + os.sep) else path
+    return f"~{path[len(home) :]}" if path.startswith(home + os.sep) else path
 
 
 def json_line(kind: str, data: Any) -> None:

@@ -17,10 +17,14 @@ def show(here: Here) -> None:
     now = here.clock.now()
     output.line(f"{living} living, nothing bills" if rows else "no runs yet")
     if rows:
-        output.table(listing.HEADS, [listing.cells(row, now) for row in rows], styles=listing.STYLES)
+        output.table(
+            listing.HEADS, [listing.cells(row, now) for row in rows], styles=listing.STYLES
+        )
     follow = "trainctl logs -f        follow the newest run"
     resume = "trainctl resume         go on from its newest checkpoint"
     output.note("")
     output.note("  trainctl run train.py   start a run")
-    output.note(f"  {follow if living else resume if rows else 'trainctl init           propose a trainctl.toml'}")
+    output.note(
+        f"  {follow if living else resume if rows else 'trainctl init           propose a trainctl.toml'}"
+    )
     output.note("  trainctl --help         all commands")

@@ -35,9 +35,16 @@ _PASSING = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
 @click.command("resume", help=RESUME_HELP, context_settings=_PASSING)
-@click.option("--from", "wanted", metavar="STEP|best|last|PATH", help="Which checkpoint; else the newest complete one.")
+@click.option(
+    "--from",
+    "wanted",
+    metavar="STEP|best|last|PATH",
+    help="Which checkpoint; else the newest complete one.",
+)
 @click.option("-d", "--detach", is_flag=True, help="Start it and return.")
-@click.option("--env", multiple=True, metavar="NAME[=VALUE]", help="One variable more for this attempt.")
+@click.option(
+    "--env", multiple=True, metavar="NAME[=VALUE]", help="One variable more for this attempt."
+)
 @click.option("--wait", callback=duration, metavar="6h", help="Wait so long for the GPU cards.")
 @click.argument("run", required=False)
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
@@ -54,7 +61,9 @@ def resume_command(run: str | None, args: tuple[str, ...], **given: Any) -> int:
         env=given["env"],
         wait=given["wait"],
     )
-    source = _near(started.checkpoint) if started.checkpoint else "the beginning: it has no checkpoint"
+    source = (
+        _near(started.checkpoint) if started.checkpoint else "the beginning: it has no checkpoint"
+    )
     output.note(f"trainctl: attempt {started.number} of {folder.name} goes on from {source}")
     for notice in started.notices:
         output.note(f"trainctl: {notice}")

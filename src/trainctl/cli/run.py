@@ -37,7 +37,9 @@ Examples:
 """
 
 
-def duration(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+def duration(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> float | None:
     del context, parameter
     if value is None or value == WAIT_FOR_EVER:
         return None if value is None else float("inf")
@@ -52,22 +54,51 @@ def options(command: click.Command) -> click.Command:
     decorators = [
         click.option("--name", metavar="NAME", help="Call the run so, instead of train-7f3k."),
         click.option("-d", "--detach", is_flag=True, help="Start it and return; print its name."),
-        click.option("--env", multiple=True, metavar="NAME[=VALUE]", help="Set a variable, or demand one of yours by name (never recorded)."),
+        click.option(
+            "--env",
+            multiple=True,
+            metavar="NAME[=VALUE]",
+            help="Set a variable, or demand one of yours by name (never recorded).",
+        ),
         click.option("--env-file", metavar="FILE", help="NAME=VALUE lines, read at each attempt."),
         click.option("--gpus", type=int, metavar="N", help="Claim N free GPU cards."),
         click.option("--gpu-ids", metavar="0,1", help="Claim exactly these cards."),
         click.option("--nproc", metavar="N|auto", help="Run N workers of the script by torchrun."),
-        click.option("--wait", callback=duration, metavar="[=6h]", help="Wait for the cards, for ever or so long."),
+        click.option(
+            "--wait",
+            callback=duration,
+            metavar="[=6h]",
+            help="Wait for the cards, for ever or so long.",
+        ),
         click.option("--after", metavar="RUN", help="Start when that run has succeeded."),
-        click.option("--max-hours", type=float, metavar="H", help="Stop it gracefully after H hours."),
-        click.option("--retries", type=int, metavar="N", help="After a crash go on by itself, N times."),
-        click.option("--resume", "resume", default="auto", metavar="auto|never|PATH", show_default=True, help="What attempts begin with; PATH: the first one too."),
-        click.option("--checkpoint-dir", metavar="DIR", help="Where the script writes checkpoints."),
+        click.option(
+            "--max-hours", type=float, metavar="H", help="Stop it gracefully after H hours."
+        ),
+        click.option(
+            "--retries", type=int, metavar="N", help="After a crash go on by itself, N times."
+        ),
+        click.option(
+            "--resume",
+            "resume",
+            default="auto",
+            metavar="auto|never|PATH",
+            show_default=True,
+            help="What attempts begin with; PATH: the first one too.",
+        ),
+        click.option(
+            "--checkpoint-dir", metavar="DIR", help="Where the script writes checkpoints."
+        ),
         click.option("--grace", metavar="30s", help="How long it may take to save when stopped."),
         click.option("--python", metavar="PATH", help="The Python for a script."),
         click.option("--cwd", metavar="DIR", help="Run it in this folder."),
-        click.option("--tag", multiple=True, metavar="TAG", help="Label the run; may be repeated."),
-        click.option("--tty", is_flag=True, help="Give it a pseudo-terminal, for progress bars that need one."),
+        click.option(
+            "--tag", multiple=True, metavar="TAG", help="Label the run; may be repeated."
+        ),
+        click.option(
+            "--tty",
+            is_flag=True,
+            help="Give it a pseudo-terminal, for progress bars that need one.",
+        ),
     ]
     for decorator in reversed(decorators):
         command = decorator(command)
@@ -90,7 +121,15 @@ def _run(typed: list[str], given: dict[str, Any]) -> int:
             here = here._replace(cwd=_folder(here.cwd, given["cwd"]))
         flags = {
             name: given[name]
-            for name in ("gpus", "nproc", "max_hours", "retries", "checkpoint_dir", "grace", "python")
+            for name in (
+                "gpus",
+                "nproc",
+                "max_hours",
+                "retries",
+                "checkpoint_dir",
+                "grace",
+                "python",
+            )
         }
         flags["env"] = given["env"] or None
         flags["env_file"] = given["env_file"]

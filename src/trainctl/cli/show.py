@@ -148,7 +148,10 @@ def _attempt(attempt: AttemptRecord, found: Record) -> str:
     began = attempt.started or 0.0
     if attempt.ended is None:
         return f"{found.state}, process {attempt.trainer_pid or 'not started yet'}"
-    parts = [str(attempt.reason or State.SAVING).replace("_", " "), output.duration(attempt.ended - began)]
+    parts = [
+        str(attempt.reason or State.SAVING).replace("_", " "),
+        output.duration(attempt.ended - began),
+    ]
     if attempt.evidence:
         parts.append(attempt.evidence)
     if attempt.max_rss_bytes:

@@ -50,7 +50,9 @@ def _grace(given: dict[str, Any]) -> float | None:
     try:
         return config.duration(given["grace"])
     except ValueError:
-        raise UsageError(f"--grace {given['grace']!r} is no duration", hint="write 30s or 5m") from None
+        raise UsageError(
+            f"--grace {given['grace']!r} is no duration", hint="write 30s or 5m"
+        ) from None
 
 
 def _stop(

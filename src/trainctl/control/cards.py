@@ -12,9 +12,7 @@ from trainctl.kit import gpus, locks, process
 from trainctl.kit.names import Home
 
 
-def claim_of(
-    here: Here, count: int, ids: Sequence[str] | None, *, wait: bool
-) -> dict[str, Any]:
+def claim_of(here: Here, count: int, ids: Sequence[str] | None, *, wait: bool) -> dict[str, Any]:
     """How many cards of which the waiter is to lock; the real claim is the waiter's own.
 
     Raises RefusedError where there are not so many at all, BusyError naming who has them where

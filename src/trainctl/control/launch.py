@@ -104,7 +104,9 @@ def _job(here: Here, request: Request, settings: Settings, command: Command, nam
         kind=command.kind,
         cwd=here.cwd,
         project=code.project_of(here.cwd),
-        interpreter={"path": command.interpreter.path, "why": why} if command.interpreter else None,
+        interpreter={"path": command.interpreter.path, "why": why}
+        if command.interpreter
+        else None,
         env=values,
         env_names=names,
         env_file=settings.env_file,
@@ -223,4 +225,6 @@ def _notices(here: Here, job: Job) -> list[str]:
 
 def _refuse_native_windows() -> None:
     if sys.platform == "win32":
-        raise RefusedError("trainctl runs on Linux and macOS", hint="on Windows, use WSL: wsl --install")
+        raise RefusedError(
+            "trainctl runs on Linux and macOS", hint="on Windows, use WSL: wsl --install"
+        )

@@ -136,7 +136,9 @@ def _changes(run: RunFolder, job: Job, arguments: Sequence[str]) -> list[str]:
         was, is_ = str(before["commit"])[:8], str(now.get("commit"))[:8]
         notices.append(f"the code is at commit {is_}, it was at {was}")
     elif _read(run.diff) != diff:
-        notices.append("the working tree has changed since the first attempt: trainctl show --diff")
+        notices.append(
+            "the working tree has changed since the first attempt: trainctl show --diff"
+        )
     return notices
 
 

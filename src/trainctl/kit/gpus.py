@@ -107,7 +107,11 @@ def _number(cell: str) -> Optional[float]:
 
 
 class _Memory(ctypes.Structure):
-    _fields_ = [("total", ctypes.c_ulonglong), ("free", ctypes.c_ulonglong), ("used", ctypes.c_ulonglong)]
+    _fields_ = [
+        ("total", ctypes.c_ulonglong),
+        ("free", ctypes.c_ulonglong),
+        ("used", ctypes.c_ulonglong),
+    ]
 
 
 class _Utilization(ctypes.Structure):
@@ -138,7 +142,9 @@ class _Nvml:
         utilization = _Utilization()
         knows = self._try("nvmlDeviceGetUtilizationRates", handle, ctypes.byref(utilization))
         temperature, milliwatts = ctypes.c_uint(), ctypes.c_uint()
-        warm = self._try("nvmlDeviceGetTemperature", handle, ctypes.c_uint(0), ctypes.byref(temperature))
+        warm = self._try(
+            "nvmlDeviceGetTemperature", handle, ctypes.c_uint(0), ctypes.byref(temperature)
+        )
         draws = self._try("nvmlDeviceGetPowerUsage", handle, ctypes.byref(milliwatts))
         return Card(
             id=str(index),
@@ -182,7 +188,9 @@ def visible(cards: List[Card], environment: Dict[str, str]) -> List[str]:
 
 def device(environment: Dict[str, str]) -> str:
     """`cuda`, `mps` or `cpu`: what a script can use here, without asking a driver."""
-    if environment.get("CUDA_VISIBLE_DEVICES") not in ("", "-1") and os.path.exists("/dev/nvidiactl"):
+    if environment.get("CUDA_VISIBLE_DEVICES") not in ("", "-1") and os.path.exists(
+        "/dev/nvidiactl"
+    ):
         return "cuda"
     uname = os.uname()
     return "mps" if (uname.sysname, uname.machine) == ("Darwin", "arm64") else "cpu"

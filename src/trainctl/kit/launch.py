@@ -145,5 +145,3 @@ def newest_checkpoint(
     """The newest complete checkpoint that this run wrote."""
     found = checkpoints.scan(job["checkpoint_dirs"], since=float(job["created"]) - 1)
     return checkpoints.newest_complete(found, writers_alive=writers_alive)
-
-

@@ -23,7 +23,9 @@ class Lock:
     def take(self, *, patience: float = 0) -> bool:
         """Whether the lock is ours now; waits up to `patience` seconds."""
         give_up = time.monotonic() + patience
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(
+            self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+        )
         while not _try(descriptor):
             if time.monotonic() >= give_up:
                 os.close(descriptor)

@@ -75,7 +75,9 @@ class LocalPlatform:
     def watch(self, handle: Handle) -> None:
         run = self._run(handle)
         if os.path.isdir(run.path) and not locks.is_taken(run.agent_lock):
-            spawn.start(spawn.agent_command(interpreter(), kit_zip.installed(self._home), run), run)
+            spawn.start(
+                spawn.agent_command(interpreter(), kit_zip.installed(self._home), run), run
+            )
 
     def observe(self, handles: Collection[Handle]) -> Mapping[Handle, Observation]:
         return {handle: self._observe(handle) for handle in handles}
@@ -101,7 +103,9 @@ class LocalPlatform:
 
     def _waiter_lives(self, attempt: AttemptFolder) -> bool:
         pid = files.read_json(attempt.pid) or {}
-        return any(process.is_alive(process.identity_of(pid.get(who))) for who in ("waiter", "trainer"))
+        return any(
+            process.is_alive(process.identity_of(pid.get(who))) for who in ("waiter", "trainer")
+        )
 
     def stop(self, handle: Handle, grace: timedelta) -> None:
         run, attempt = self._run(handle), self._attempt(handle)
@@ -181,5 +185,3 @@ def _last_words(run: RunFolder) -> str:
     except OSError:
         lines = []
     return lines[-1] if lines else "it said nothing"
-
-

@@ -98,7 +98,8 @@ def _stop_obeyed(run: RunFolder, attempt: AttemptFolder) -> Optional[Dict[str, A
 
 def _kills(attempt: AttemptFolder) -> int:
     before = next(
-        (int(r["oom_kills"]) for r in events.read(attempt.events).records if "oom_kills" in r), None
+        (int(r["oom_kills"]) for r in events.read(attempt.events).records if "oom_kills" in r),
+        None,
     )
     now = observing.out_of_memory_kills()
     return now - before if before is not None else 0

@@ -72,7 +72,9 @@ class Judge:
         if per_second <= 0 or now[1] / per_second > DISK_HORIZON_SECONDS:
             return None
         minutes = now[1] / per_second / 60
-        return f"at {per_second / 1e6:.1f} MB/s the {now[1] / 1e9:.1f} GB left last {minutes:.0f} min"
+        return (
+            f"at {per_second / 1e6:.1f} MB/s the {now[1] / 1e9:.1f} GB left last {minutes:.0f} min"
+        )
 
 
 def _is_busy(sample: Mapping[str, Any]) -> bool:

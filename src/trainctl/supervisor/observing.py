@@ -72,7 +72,11 @@ class Observer:
         before, self._cpu = self._cpu, (time.monotonic(), seconds)
         passed = max(1e-3, self._cpu[0] - before[0])
         percent = max(0.0, 100 * (seconds - before[1]) / passed)
-        return {"cpu_percent": round(percent, 1), "rss_bytes": resident, "processes": len(set(pids))}
+        return {
+            "cpu_percent": round(percent, 1),
+            "rss_bytes": resident,
+            "processes": len(set(pids)),
+        }
 
     def _write(self, event: str, fields: Dict[str, Any]) -> None:
         try:

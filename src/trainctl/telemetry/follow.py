@@ -23,8 +23,8 @@ class Break(StrEnum):
     """Why the bytes that follow do not continue those before."""
 
     TRUNCATED = "truncated"  # shorter than what was read: goes on at its start
-    REPLACED = "replaced"    # another file under the same name: goes on at its start
-    DELETED = "deleted"      # no file under this name: waits for one
+    REPLACED = "replaced"  # another file under the same name: goes on at its start
+    DELETED = "deleted"  # no file under this name: waits for one
 
 
 def _silently(_: Break) -> None:

@@ -18,10 +18,10 @@ class Row:
 
     def __init__(self) -> None:
         self._parts: list[str] = []  # each is plain text, or one colour
-        self._size = 0               # characters in them
-        self._more = 0               # characters beyond the limit
+        self._size = 0  # characters in them
+        self._more = 0  # characters beyond the limit
         self._redrawn = False
-        self.width = 0               # characters in the plain ones
+        self.width = 0  # characters in the plain ones
         self.column: int | None = None  # the cursor; None is the end
         self.shown: str | None = None
 
