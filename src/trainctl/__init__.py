@@ -1,18 +1,16 @@
 """trainctl runs ML training anywhere: one record, one log, one list of checkpoints.
 
-import trainctl
-run = trainctl.run("train.py", "--epochs", "5")
-run.wait()
+As a library: `trainctl.run("train.py", "--epochs", "5").wait()`, `trainctl.runs()`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from trainctl.version import __version__
 
+TYPE_CHECKING = False  # type checkers know the name; importing typing would slow every start
 if TYPE_CHECKING:
     from trainctl.api import Run, get, run, runs
 
-__version__ = "0.1.0"
 __all__ = ["Run", "__version__", "get", "run", "runs"]
 
 

@@ -9,13 +9,13 @@ def main() -> int:
     """Run the command line and return its exit code."""
     words = sys.argv[1:]
     if words in (["--help"], ["-h"], ["help"]):
-        from trainctl import __version__
+        from trainctl.version import __version__
         from trainctl.cli.table import page
 
         sys.stdout.write(page(__version__))
         return 0
     if words in (["--version"], ["-V"]):
-        from trainctl import __version__
+        from trainctl.version import __version__
 
         sys.stdout.write(f"trainctl {__version__}\n")
         return 0

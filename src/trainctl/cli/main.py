@@ -40,7 +40,7 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from trainctl import __version__
+        from trainctl.version import __version__
 
         formatter.write(page(__version__))
 

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import trainctl
 from trainctl.checkpoints.folders import checkpoint_folders
 from trainctl.checkpoints.resume import resume_arguments
 from trainctl.checkpoints.script import read_script
@@ -24,6 +23,7 @@ from trainctl.kit.names import RunFolder
 from trainctl.platforms.protocol import Attempt, Handle, Offer
 from trainctl.runs import index, naming, record
 from trainctl.runs.job import Job
+from trainctl.version import __version__
 
 _TRIES = 20
 
@@ -129,7 +129,7 @@ def _job(here: Here, request: Request, settings: Settings, command: Command, nam
         checkpoint_dirs=list(folders.all),
         platform=request.platform,
         host=_host(),
-        trainctl=trainctl.__version__,
+        trainctl=__version__,
         rerun_of=request.rerun_of,
     )
 

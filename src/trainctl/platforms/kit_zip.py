@@ -7,7 +7,7 @@ import io
 import os
 import zipfile
 
-import trainctl
+from trainctl import kit
 from trainctl.kit import files
 from trainctl.kit.names import Home
 
@@ -41,7 +41,7 @@ def build(sources: dict[str, bytes]) -> bytes:
 
 
 def _sources() -> dict[str, bytes]:
-    top = os.path.dirname(trainctl.__file__)
+    top = os.path.dirname(os.path.dirname(kit.__file__))
     found = {"__main__.py": _START, "trainctl/__init__.py": b""}
     for package in _PACKAGES:
         for name in sorted(os.listdir(os.path.join(top, package))):
