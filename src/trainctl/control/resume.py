@@ -57,13 +57,15 @@ def resume(
     notices = _changes(run, job, arguments)
     _write_environment(here, run, job, env)
     recorded = {**job.to_json(), "gpus": claimed, "wait_seconds": _wait_seconds(wait)}
+    before = kit_launch.read(run, number - 1)
+    earlier = before.extra if before else []
     plan = kit_launch.render(
         run,
         recorded,
         number,
         checkpoint=checkpoint,
         device=gpus.device(dict(here.environ)),
-        extra=list(arguments),
+        extra=[*earlier, *arguments],
     )
     events.append(
         run.events,

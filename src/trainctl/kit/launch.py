@@ -28,6 +28,7 @@ class Launch(NamedTuple):
     tty: bool
     automatic: bool
     resumed_from: Optional[str]
+    extra: List[str]  # arguments added by hand since the first attempt; later attempts keep them
 
     def write(self, run: RunFolder, attempt: int) -> None:
         files.write_json(run.launch(attempt), self._asdict())
@@ -69,11 +70,12 @@ def render(
         variables=_variables(run, job, attempt, checkpoint, device),
         gpus=dict(job["gpus"]),
         locks=os.path.join(os.path.dirname(os.path.dirname(run.path)), "locks"),
-        wait_seconds=job["wait_seconds"],
+        wait_seconds=None if automatic else job["wait_seconds"],  # nobody is there to refuse
         after=job["after"] if attempt == 1 else None,
         tty=bool(job["tty"]),
         automatic=automatic,
         resumed_from=checkpoint,
+        extra=list(extra),
     )
 
 

@@ -136,20 +136,21 @@ def _start(run: RunFolder, job: Dict[str, Any], attempt: AttemptFolder, followin
             newest = launch.newest_checkpoint(run, job)
             may = job["resume"]["mode"] != "never"
             checkpoint = newest.path if newest is not None and may else None
-            device = _device(run, attempt)
+            before = launch.read(run, attempt.number)
             plan = launch.render(
-                run, job, following, checkpoint=checkpoint, automatic=True, device=device
+                run,
+                job,
+                following,
+                checkpoint=checkpoint,
+                automatic=True,
+                device=before.variables["TRAINCTL_DEVICE"] if before else "cpu",
+                extra=before.extra if before else (),
             )
             plan.write(run, following)
             command = spawn.waiter_command(sys.executable, spawn.this_kit(), run, following)
             spawn.start(command, run)
             return _claimed(run, following)
     return True
-
-
-def _device(run: RunFolder, attempt: AttemptFolder) -> str:
-    before = launch.read(run, attempt.number)
-    return before.variables.get("TRAINCTL_DEVICE", "cpu") if before else "cpu"
 
 
 def _claimed(run: RunFolder, number: int) -> bool:
