@@ -52,8 +52,11 @@ def _meant(word: str) -> str:
     return f"did you mean trainctl {close[0]}?" if close else "trainctl --help"
 
 
-@click.group(cls=LazyGroup, invoke_without_command=True)
-@click.help_option("-h", "--help")
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(
     None, "-V", "--version", package_name="trainctl", message="trainctl %(version)s"
 )
@@ -67,12 +70,16 @@ def group(ctx: click.Context) -> None:
 
 
 def here() -> Here:
-    """Where this command stands. A folder that was deleted under us is named."""
+    """Where this command stands, with its settings read and the state folder opened."""
+    return connect(folder(), dict(os.environ))
+
+
+def folder() -> str:
+    """The current folder; one that was deleted under us is named."""
     try:
-        cwd = os.getcwd()
+        return os.getcwd()
     except FileNotFoundError:
         raise TrainctlError("the current folder does not exist any more", hint="cd ~") from None
-    return connect(cwd, dict(os.environ))
 
 
 def run(words: list[str]) -> int:
