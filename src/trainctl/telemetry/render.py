@@ -29,7 +29,7 @@ _MOVES = re.compile(  # it begins with one set, which lets `re` search quickly
 )
 _PLAIN = r"[^\r\n\x08\x1b]"
 # Redraws that are redrawn again: one character of the first says all that matters of them.
-_REDRAWS = re.compile(rf"({_PLAIN}){_PLAIN}*+\r(?:{_PLAIN}++\r)*(?={_PLAIN})")
+_REDRAWS = re.compile(rf"\r({_PLAIN}){_PLAIN}*+\r(?:{_PLAIN}++\r)*(?={_PLAIN})")
 
 
 class Renderer:
@@ -83,7 +83,7 @@ class Renderer:
     def _take(self, text: str, lines: list[str]) -> None:
         text = tame(text, colour=self._colour)
         if "\r" in text:
-            text = _REDRAWS.sub(r"\1\r", text)
+            text = _REDRAWS.sub(r"\r\1\r", text)
         place = 0
         if "\r" in text or "\b" in text or "\x1b" in text:
             for found in _MOVES.finditer(text):

@@ -12,11 +12,11 @@ from typing import Any, BinaryIO, cast
 from trainctl.errors import UsageError
 from trainctl.telemetry.escapes import COLOURS
 
-_BLOCK = 256 * 1024
+BLOCK = 256 * 1024
 _LINE_LIMIT = 1024 * 1024  # of a line in system.jsonl
 
 
-def tail(path: str, lines: int) -> int:
+def tail(path: str, lines: int, block: int = BLOCK) -> int:
     """The offset at which the last `lines` lines begin; 0 where there are fewer, or no file.
 
     A progress bar that was redrawn with carriage returns is one line; so is an unfinished one.
@@ -29,21 +29,21 @@ def tail(path: str, lines: int) -> int:
                 return end
             log.seek(end - 1)
             ended = log.read(1) == b"\n"
-            return _after_newline(log, end - ended, lines)
+            return _after_newline(log, end - ended, lines, block)
     except FileNotFoundError:
         return 0
 
 
-def _after_newline(log: BinaryIO, end: int, wanted: int) -> int:
+def _after_newline(log: BinaryIO, end: int, wanted: int, block: int) -> int:
     """The offset after the wanted-th newline before end, counted backwards; 0 if there is none."""
     while end > 0:
-        start = max(0, end - _BLOCK)
+        start = max(0, end - block)
         log.seek(start)
-        block = log.read(end - start)
-        if b"\x1b[" not in block and (count := block.count(b"\n")) < wanted:
+        text = log.read(end - start)
+        if b"\x1b[" not in text and (count := text.count(b"\n")) < wanted:
             wanted -= count
         else:
-            for found in reversed(list(_LINE_MOVES.finditer(block))):
+            for found in reversed(list(_LINE_MOVES.finditer(text))):
                 wanted -= 1 if found[0] == b"\n" else -_rows_up(found[1])
                 if wanted <= 0:
                     return start + found.end()
@@ -71,7 +71,7 @@ def since(path: str, samples: str, at: float) -> int:
         with open(path, "rb") as log:
             if offset > log.seek(0, os.SEEK_END):
                 return 0  # truncated since the sample
-            return _after_newline(log, offset, 1)
+            return _after_newline(log, offset, 1, BLOCK)
     except FileNotFoundError:
         return 0
 
