@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from trainctl.cli import output
-from trainctl.cli.main import here as stand
+from trainctl.cli import output, stand
 from trainctl.control import lookup, remove
 from trainctl.control.remove import Doomed
 from trainctl.errors import RefusedError
@@ -29,7 +28,7 @@ Examples:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="The documented envelope, on stdout.")
 def delete_command(runs: tuple[str, ...], **given: Any) -> int:
-    here = stand()
+    here = stand.here()
     doomed = [remove.look(here, lookup.find(here, run)) for run in runs]
     if not given["as_json"]:
         for one in doomed:

@@ -9,8 +9,8 @@ def main() -> int:
     """Run the command line and return its exit code."""
     words = sys.argv[1:]
     if words in (["--help"], ["-h"], ["help"]):
-        from trainctl.version import __version__
         from trainctl.cli.table import page
+        from trainctl.version import __version__
 
         sys.stdout.write(page(__version__))
         return 0

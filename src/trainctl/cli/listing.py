@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from trainctl import config
-from trainctl.cli import output
-from trainctl.cli.main import here as stand
+from trainctl.cli import output, stand
 from trainctl.control import lookup
 from trainctl.control.wiring import Here
 from trainctl.errors import UsageError
@@ -58,7 +57,7 @@ _WORDS = sorted({*State, *Reason})
 @click.option("--watch", is_flag=True, help="Draw it anew every two seconds, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="The documented envelope, on stdout.")
 def list_command(text: str | None, **given: Any) -> int:
-    here = stand()
+    here = stand.here()
     wanted = _wanted(here, text or "", given)
     if not given["watch"]:
         _print(here, wanted, given)

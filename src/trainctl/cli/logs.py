@@ -10,8 +10,7 @@ from typing import Any
 import click
 
 from trainctl import config
-from trainctl.cli import output
-from trainctl.cli.main import here as stand
+from trainctl.cli import output, stand
 from trainctl.control import lookup
 from trainctl.control.wiring import Here
 from trainctl.errors import NotFoundError
@@ -63,7 +62,7 @@ _CHECK_SECONDS = 0.25
     help="One envelope with the lines; with -f a JSON line each.",
 )
 def logs_command(run: str | None, **given: Any) -> int:
-    here = stand()
+    here = stand.here()
     folder = lookup.find(here, run)
     found = lookup.refresh(here, folder)
     number = given["number"] or (found.attempts[-1].number if found.attempts else 1)

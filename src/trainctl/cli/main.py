@@ -12,7 +12,6 @@ import click
 
 from trainctl.cli import output
 from trainctl.cli.table import BY_NAME, COMMANDS, page
-from trainctl.control.wiring import Here, connect
 from trainctl.errors import TrainctlError, UsageError
 
 INTERRUPTED = 130
@@ -64,22 +63,9 @@ def _meant(word: str) -> str:
 def group(ctx: click.Context) -> None:
     """Run ML training with one record, one log and one list of checkpoints."""
     if ctx.invoked_subcommand is None:
-        from trainctl.cli import overview
+        from trainctl.cli import overview, stand
 
-        overview.show(here())
-
-
-def here() -> Here:
-    """Where this command stands, with its settings read and the state folder opened."""
-    return connect(folder(), dict(os.environ))
-
-
-def folder() -> str:
-    """The current folder; one that was deleted under us is named."""
-    try:
-        return os.getcwd()
-    except FileNotFoundError:
-        raise TrainctlError("the current folder does not exist any more", hint="cd ~") from None
+        overview.show(stand.here())
 
 
 def run(words: list[str]) -> int:

@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from trainctl.cli import foreground, output
-from trainctl.cli.main import here as stand
+from trainctl.cli import foreground, output, stand
 from trainctl.cli.run import duration
 from trainctl.control import lookup, resume
 
@@ -49,7 +48,7 @@ _PASSING = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 @click.argument("run", required=False)
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def resume_command(run: str | None, args: tuple[str, ...], **given: Any) -> int:
-    here = stand()
+    here = stand.here()
     if run is not None and run.startswith("-"):
         run, args = None, (run, *args)
     folder = lookup.find(here, run)
@@ -79,7 +78,7 @@ def resume_command(run: str | None, args: tuple[str, ...], **given: Any) -> int:
 @click.argument("run", required=False)
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def rerun_command(run: str | None, args: tuple[str, ...], **given: Any) -> int:
-    here = stand()
+    here = stand.here()
     if run is not None and run.startswith("-"):
         run, args = None, (run, *args)
     started = resume.rerun(here, lookup.find(here, run), list(args), given["name"])

@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from trainctl import config
-from trainctl.cli import foreground, output
-from trainctl.cli.main import here as stand
+from trainctl.cli import foreground, output, stand
 from trainctl.cli.words import WAIT_FOR_EVER, RunCommand
 from trainctl.control import launch
 from trainctl.control.launch import Request
@@ -116,7 +115,7 @@ def _command(name: str) -> click.Command:
 
 def _run(typed: list[str], given: dict[str, Any]) -> int:
     try:
-        here = stand()
+        here = stand.here()
         if given["cwd"] is not None:
             here = here._replace(cwd=_folder(here.cwd, given["cwd"]))
         flags = {

@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from trainctl.cli import output
-from trainctl.cli.main import here as stand
+from trainctl.cli import output, stand
 from trainctl.control import lookup
 from trainctl.kit import files
 from trainctl.kit.names import RunFolder
@@ -38,7 +37,7 @@ _SHOWN_CHECKPOINTS = 5
 @click.option("--diff", is_flag=True, help="Print the recorded diff of its working tree.")
 @click.option("--json", "as_json", is_flag=True, help="The documented envelope, on stdout.")
 def show_command(run: str | None, diff: bool, as_json: bool) -> int:
-    here = stand()
+    here = stand.here()
     folder = lookup.find(here, run)
     if diff:
         _print_diff(folder)

@@ -7,9 +7,8 @@ from typing import Any
 import click
 
 from trainctl import config
-from trainctl.cli import output
+from trainctl.cli import output, stand
 from trainctl.cli.foreground import summary
-from trainctl.cli.main import here as stand
 from trainctl.control import lookup, stop
 from trainctl.control.wiring import Here
 from trainctl.errors import TrainctlError, UsageError
@@ -33,7 +32,7 @@ Examples:
 @click.option("--no-wait", is_flag=True, help="Ask, and return.")
 @click.option("--json", "as_json", is_flag=True, help="The documented envelope, on stdout.")
 def stop_command(runs: tuple[str, ...], **given: Any) -> int:
-    here = stand()
+    here = stand.here()
     grace = _grace(given)
     folders = [lookup.find(here, run) for run in (runs or (None,))]
     results = [_stop(here, folder, grace, given) for folder in folders]
