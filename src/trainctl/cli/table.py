@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
 
+class Entry:
+    """One command. A plain class: importing `typing` alone costs more than the whole help page."""
 
-class Entry(NamedTuple):
-    name: str
-    module: str
-    help: str
-    group: str
+    def __init__(self, name: str, module: str, help: str, group: str) -> None:
+        self.name = name
+        self.module = module
+        self.help = help
+        self.group = group
 
 
 TRAIN, LOOK, SETUP = "Train", "Look", "Set up"

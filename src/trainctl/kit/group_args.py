@@ -6,7 +6,6 @@ attempt, here or on a host, fills them.
 
 from __future__ import annotations
 
-import socket
 from typing import List, Sequence
 
 ENDPOINT = "127.0.0.1:{port}"
@@ -29,6 +28,8 @@ def fill_group(command: Sequence[str], port: int, ranks: str) -> List[str]:
 
 def free_port() -> int:
     """A port of the loopback that nobody listens on at this moment."""
+    import socket  # 3 ms and 1 MB, in every waiter too
+
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

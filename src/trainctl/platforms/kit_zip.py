@@ -1,11 +1,12 @@
-"""The kit as one file: supervisor and kit in a zip that is named by its hash and runs anywhere."""
+"""The kit as one file: supervisor and kit in a zip that is named by its hash and runs anywhere.
+
+hashlib and zipfile are imported where they serve: every command imports this, and hardly one of
+them needs it.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import io
 import os
-import zipfile
 
 from trainctl import kit
 from trainctl.kit import files
@@ -29,6 +30,9 @@ def installed(home: Home) -> str:
 
 def build(sources: dict[str, bytes]) -> bytes:
     """The zip's bytes: the same for the same sources, on every machine and day."""
+    import io
+    import zipfile
+
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, data in sorted(sources.items()):
@@ -52,6 +56,8 @@ def _sources() -> dict[str, bytes]:
 
 
 def _hash(sources: dict[str, bytes]) -> str:
+    import hashlib
+
     digest = hashlib.sha256()
     for name, data in sorted(sources.items()):
         digest.update(f"{name}\0{len(data)}\0".encode() + data)

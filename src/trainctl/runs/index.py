@@ -7,15 +7,17 @@ runs folder's modification time tells when somebody else added or removed one.
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from trainctl.kit import files
 from trainctl.kit.names import Home, RunFolder
 from trainctl.runs import record as records
 from trainctl.runs.record import Record
 from trainctl.runs.state import State
+
+if TYPE_CHECKING:
+    import sqlite3  # at run time only where the index is opened: help pages need none
 
 VERSION = 1
 _SCHEMA = f"""
@@ -77,6 +79,8 @@ class Index:
     @classmethod
     def open(cls, home: Home) -> Self:
         """The index of this home; made anew from the folders where it is damaged or not ours."""
+        import sqlite3
+
         try:
             return cls(home, _connect(home.index))
         except sqlite3.DatabaseError:
@@ -174,6 +178,8 @@ class Index:
 
 def _connect(path: str) -> sqlite3.Connection:
     """Raises sqlite3.DatabaseError where the file is damaged, of a newer version, or not ours."""
+    import sqlite3
+
     connection = sqlite3.connect(path, timeout=10)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -196,6 +202,8 @@ def _connect(path: str) -> sqlite3.Connection:
 
 def _second_try(path: str) -> sqlite3.Connection:
     """Somebody else has just made the schema; any other operational error comes again."""
+    import sqlite3
+
     connection = sqlite3.connect(path, timeout=10)
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
