@@ -48,8 +48,8 @@ class Observer:
     def _sample(self, trainer: process.Identity, waiter: Optional[process.Identity]) -> None:
         root = waiter if waiter is not None and process.is_alive(waiter) else trainer
         sample = {
+            "log_bytes": _size(self._attempt.log),  # first, so that `logs --since` skips no line
             "at": round(time.time(), 3),
-            "log_bytes": _size(self._attempt.log),
             **self._processes([trainer.pid, *descendants.tree(root.pid)]),
             **machine_memory(),
             **disk(str(self._job["cwd"]), self._attempt.path),
