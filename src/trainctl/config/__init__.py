@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trainctl.config.durations import duration, spoken
 from trainctl.config.keys import KEYS, Key, toml
-from trainctl.config.places import Place
+from trainctl.config.places import FILE, Place, project_place, user_place
 from trainctl.config.settings import (
     Settings,
     examine,
@@ -16,6 +16,7 @@ from trainctl.config.settings import (
 )
 
 __all__ = [
+    "FILE",
     "KEYS",
     "Key",
     "Place",
@@ -24,9 +25,11 @@ __all__ = [
     "examine",
     "files",
     "load",
+    "project_place",
     "spoken",
     "toml",
     "unknown_key",
     "unread_variables",
+    "user_place",
     "validate",
 ]

@@ -171,9 +171,25 @@ class Index:
         with self._db:
             self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
-    def check(self) -> str:
-        """`ok`, or what SQLite finds wrong."""
-        return str(self._db.execute("PRAGMA quick_check(1)").fetchone()[0])
+def trouble(home: Home) -> str | None:
+    """What is wrong with the index, None when nothing is or there is none; nothing is changed."""
+    import sqlite3
+    from urllib.parse import quote
+
+    if not os.path.exists(home.index):
+        return None
+    try:
+        connection = sqlite3.connect(f"file:{quote(home.index)}?mode=ro", timeout=10, uri=True)
+        try:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version != VERSION:
+                return f"{home.index} is of version {version}, not {VERSION}"
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            return None if found == "ok" else f"{home.index} is damaged: {found}"
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        return f"{home.index} cannot be read: {error}"
 
 
 def _connect(path: str) -> sqlite3.Connection:
