@@ -1,4 +1,4 @@
-"""`trainctl doctor`: what is wrong with this machine, its settings and its runs, and what helps."""
+"""`trainctl doctor`: what is wrong with this machine, its settings and its runs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 @click.command("doctor", help=HELP)
 @click.option("--json", "as_json", is_flag=True, help="The documented envelope, on stdout.")
-def doctor_command(as_json: bool) -> int:
+def doctor_command(*, as_json: bool) -> int:
     findings = examine(_machine())
     count = Counter(finding.level for finding in findings)
     if as_json:

@@ -49,16 +49,15 @@ class Plan(NamedTuple):
         import difflib
 
         before, after = self.old.splitlines(), self.text.splitlines()
-        return list(
-            difflib.unified_diff(before, after, f"{FILE} as it is", f"{FILE} as proposed", "", "", 2)
-        )
+        names = f"{FILE} as it is", f"{FILE} as proposed"
+        return list(difflib.unified_diff(before, after, *names, n=2, lineterm=""))
 
 
 @click.command("init", help=HELP)
 @click.option("--print", "only_print", is_flag=True, help="Print the proposal; write nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before replacing a file.")
 @click.option("--json", "as_json", is_flag=True, help="The documented envelope, on stdout.")
-def init_command(only_print: bool, yes: bool, as_json: bool) -> int:
+def init_command(*, only_print: bool, yes: bool, as_json: bool) -> int:
     plan = _plan(folder())
     if not as_json:
         _say(plan, only_print=only_print)
@@ -87,7 +86,7 @@ def _plan(cwd: str) -> Plan:
 def _shadowed(path: str) -> str | None:
     """The settings file above that this one would shadow.
 
-    Raises RefusedError where pyproject.toml beside it has settings: every command would refuse two.
+    Raises RefusedError where pyproject.toml beside it has settings: two would be refused.
     """
     place = project_place(os.path.dirname(path))
     if place is None or place.path == path:
@@ -161,7 +160,7 @@ def _write(plan: Plan) -> None:
 
 
 def _mode(path: str) -> int:
-    """A project's file is for everybody who may see the project; one that is there keeps its own."""
+    """Its own, when it is there; a project's file is for all who may see the project."""
     try:
         return stat.S_IMODE(os.stat(path).st_mode)
     except OSError:
@@ -170,8 +169,8 @@ def _mode(path: str) -> int:
 
 def _say_next(plan: Plan, *, written: bool) -> None:
     output.note(f"trainctl: {'wrote ' + plan.path if written else FILE + ' is as proposed'}")
-    words = ["trainctl", "run", os.path.relpath(plan.script or "train.py", os.path.dirname(plan.path))]
-    output.note(f"  next: {neutralise(shlex.join(words))}")
+    script = os.path.relpath(plan.script, os.path.dirname(plan.path)) if plan.script else "SCRIPT"
+    output.note(f"  next: trainctl run {neutralise(shlex.quote(script))}")
 
 
 def _to_json(plan: Plan, *, written: bool) -> dict[str, Any]:

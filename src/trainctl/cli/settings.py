@@ -59,7 +59,10 @@ _WIDEST = 44  # columns for `key = value`; a longer one pushes its origin to the
 
 
 class _Commands(click.Group):
-    """Says which of its commands was meant."""
+    """Says which of its commands was meant, and lists them in the order in which they stand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -72,13 +75,12 @@ class _Commands(click.Group):
 def _meant(word: str) -> str:
     import difflib
 
-    known = {**{name: name for name in config_command.commands}, **_keys_to_show()}
+    known = {name: name for name in config_command.commands}
+    known |= {key.name: f"show {key.name}" for key in KEYS}
     close = difflib.get_close_matches(word, known, 1, 0.6)
-    return f"did you mean trainctl config {known[close[0]]}?" if close else "trainctl config --help"
-
-
-def _keys_to_show() -> dict[str, str]:
-    return {key.name: f"show {key.name}" for key in KEYS}
+    return (
+        f"did you mean trainctl config {known[close[0]]}?" if close else "trainctl config --help"
+    )
 
 
 @click.group("config", cls=_Commands, help=HELP, invoke_without_command=True)
@@ -88,11 +90,11 @@ def config_command(ctx: click.Context) -> None:
         output.line(ctx.get_help())
 
 
-@config_command.command("show", help=SHOW_HELP)
+@config_command.command("show", help=SHOW_HELP, short_help="Every setting, and its origin.")
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
 @click.option("--changed", is_flag=True, help="Only what is no default.")
 @_JSON
-def show_command(keys: tuple[str, ...], changed: bool, as_json: bool) -> int:
+def show_command(*, keys: tuple[str, ...], changed: bool, as_json: bool) -> int:
     settings, problems = config.examine(folder(), dict(os.environ))
     shown = [key for key in _asked(keys) if not (changed and key.name not in settings.origins)]
     if as_json:
@@ -124,16 +126,18 @@ def _print_settings(keys: list[Key], settings: Settings) -> None:
     lines = [(_assignment(key, settings), settings.origin(key.name)) for key in keys]
     width = max((len(text) for text, _ in lines if len(text) <= _WIDEST), default=0)
     for text, origin in lines:
-        said = f"{text.ljust(width)}  # {neutralise(output.home_short(origin))}"
+        said = f"{text:<{width}}  # {neutralise(output.home_short(origin))}"
+        if text.startswith("#"):
+            said = text
         dim = origin == "default" and output.has_colour()
         output.line(click.style(said, dim=True) if dim else said)
 
 
 def _assignment(key: Key, settings: Settings) -> str:
-    shown = settings.text(key.name) if key.name != "env" else config.toml(_without_secrets(settings))
-    if shown == "not set":
-        return f"# {key.name} is not set"
-    return f"{key.name} = {neutralise(shown)}"
+    text = settings.text(key.name)
+    if key.name == "env":
+        text = config.toml(_without_secrets(settings))
+    return f"# {key.name} is not set" if text == "not set" else f"{key.name} = {neutralise(text)}"
 
 
 def _without_secrets(settings: Settings) -> list[str]:
@@ -155,10 +159,10 @@ def _key_to_json(key: Key, settings: Settings) -> dict[str, Any]:
     }
 
 
-@config_command.command("validate", help=VALIDATE_HELP)
+@config_command.command("validate", help=VALIDATE_HELP, short_help="All that is wrong.")
 @click.argument("path", required=False)
 @_JSON
-def validate_command(path: str | None, as_json: bool) -> int:
+def validate_command(*, path: str | None, as_json: bool) -> int:
     looked_at, problems = _looked_at() if path is None else _look_at(path)
     warnings = config.unread_variables(os.environ) if path is None else []
     if as_json:
@@ -179,7 +183,7 @@ def _looked_at() -> tuple[list[str], list[ConfigError]]:
     _, problems = config.examine(folder(), dict(os.environ))
     places = config.files(folder(), dict(os.environ), [])
     there = [_named(place) for place in places if os.path.lexists(place.path)]
-    return [*there, "TRAINCTL_ variables"], problems
+    return [*(there or ["no settings file"]), "TRAINCTL_ variables"], problems
 
 
 def _look_at(path: str) -> tuple[list[str], list[ConfigError]]:
@@ -203,10 +207,10 @@ def _print_problems(
         output.line(f"valid: {told}")
 
 
-@config_command.command("path", help=PATH_HELP)
+@config_command.command("path", help=PATH_HELP, short_help="Where the files are, or would be.")
 @click.argument("owner", required=False, type=click.Choice(OWNERS))
 @_JSON
-def path_command(owner: str | None, as_json: bool) -> int:
+def path_command(*, owner: str | None, as_json: bool) -> int:
     places, problems = _places()
     asked = [place for place in places if owner in {None, place.owner}]
     if as_json:
