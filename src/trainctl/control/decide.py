@@ -8,30 +8,43 @@ from typing import NamedTuple
 
 from trainctl.kit import retry
 from trainctl.platforms.protocol import Observation, Phase, Traits
+from trainctl.runs.asked import Contact
 
 
 class Action(StrEnum):
     WAIT = "wait"
     WATCH = "watch"  # nobody looks after it: start its agent again
-    RETRY = "retry"  # write down how it ended, and start the next attempt
+    SUBMIT = "submit"  # it should be there and is not: start it, under the same number
+    STOP = "stop"  # a person asked for its end, and it has not been told
+    RETRY = "retry"  # write down how it ended, and that another follows
     FINISH = "finish"  # write down how it ended, and leave it
     WARN = "warn"  # nothing can be known: say so, and start nothing
 
 
 class Patience(NamedTuple):
-    """How long silence and absence are borne."""
+    """How long silence, absence and a start under way are borne."""
 
     silence_seconds: float = 600.0
     gone_sightings: int = 2
     gone_seconds: float = 30.0
+    claim_seconds: float = 60.0
 
 
-class Contact(NamedTuple):
-    """What earlier looks have shown. Times by the controller's clock, in seconds."""
+class Known(NamedTuple):
+    """What the record says of the attempt that was looked at. Times by the controller's clock.
 
-    last_answer: float
-    gone_since: float | None = None
-    gone_sightings: int = 0
+    contact: what looks have shown, this one included; None while nobody has ever seen it.
+    requested: when a platform was last asked to start it; None while none was.
+    due: when it may start. startable: how to start it is known.
+    stopping: a person asked for the run's end; told: this attempt has heard of it.
+    """
+
+    contact: Contact | None
+    requested: float | None = None
+    due: float = 0.0
+    startable: bool = True
+    stopping: bool = False
+    told: bool = False
 
 
 class Past(NamedTuple):
@@ -55,52 +68,92 @@ class Decision(NamedTuple):
 
 
 def decide(
-    seen: Observation,
-    contact: Contact,
-    past: Past,
-    traits: Traits,
-    patience: Patience,
+    seen: Observation, known: Known, past: Past, traits: Traits, patience: Patience
 ) -> Decision:
     """What to do, and why."""
+    tell = known.stopping and not known.told
     match seen.phase:
-        case Phase.PENDING | Phase.ACTIVE if not seen.watched:
+        case Phase.UNKNOWN:
+            return _silent(seen, known, patience)
+        case Phase.GONE if known.contact is None:
+            return _not_started(seen, known, patience)
+        case Phase.ENDED if not traits.retries_itself:
+            return _ended(seen, known, past)
+        case _ if tell:
+            return Decision(Action.STOP, "a person asked for its end")
+        case _ if traits.retries_itself and not seen.watched:
             return Decision(Action.WATCH, "its agent is not alive")
-        case Phase.PENDING | Phase.ACTIVE:
+        case Phase.GONE if not traits.retries_itself:
+            return _gone(seen, known, past, patience)
+        case _:
             return Decision(Action.WAIT, f"it is {seen.phase}")
-        case Phase.UNKNOWN:  # never start another on silence: two would run, and both would bill
-            silent = seen.at - contact.last_answer
-            warn = silent > patience.silence_seconds
-            return Decision(Action.WARN if warn else Action.WAIT, f"no answer for {silent:.0f} s")
-        case Phase.GONE:
-            return _gone(seen, contact, past, traits, patience)
-        case Phase.ENDED:
-            return _ended(seen, past, traits)
 
 
-def _gone(
-    seen: Observation,
-    contact: Contact,
-    past: Past,
-    traits: Traits,
-    patience: Patience,
-) -> Decision:
+def remembered(contact: Contact | None, seen: Observation, patience: Patience) -> Contact | None:
+    """What is known of an attempt after this look, too."""
+    before = contact or Contact()
+    match seen.phase:
+        case Phase.PENDING:
+            return Contact(before.running_since)
+        case Phase.ACTIVE:
+            return Contact(before.running_since or seen.started or seen.at)
+        case Phase.GONE if contact is not None:
+            since = before.gone_since or seen.at
+            sightings = min(before.gone_sightings + 1, patience.gone_sightings)
+            return Contact(before.running_since, None, since, sightings)
+        case Phase.UNKNOWN if contact is not None:
+            return before._replace(silent_since=before.silent_since or seen.at)
+        case _:
+            return contact
+
+
+def _silent(seen: Observation, known: Known, patience: Patience) -> Decision:
+    """Never start another on silence: two would run, and both would bill."""
+    since = (known.contact.silent_since if known.contact else known.requested) or seen.at
+    silent = seen.at - since
+    action = Action.WARN if silent > patience.silence_seconds else Action.WAIT
+    return Decision(action, f"no answer for {silent:.0f} s", evidence=seen.evidence)
+
+
+def _not_started(seen: Observation, known: Known, patience: Patience) -> Decision:
+    """Nobody has seen it: it is not due, or on its way, or whoever wanted to start it died."""
+    if known.requested is not None and _within(seen.at, known.requested, patience.claim_seconds):
+        return Decision(Action.WAIT, "it is being started")
+    if known.stopping:
+        return Decision(
+            Action.FINISH, "a person asked for its end", "stopped", "before it started"
+        )
+    if seen.at < known.due:
+        return Decision(Action.WAIT, f"it starts in {known.due - seen.at:.0f} s")
+    if not known.startable:
+        evidence = "the command that asked for it died before it could start it"
+        return Decision(Action.FINISH, evidence, "setup_failed", evidence)
+    return Decision(Action.SUBMIT, "it was asked for, and is not there")
+
+
+def _within(now: float, since: float, seconds: float) -> bool:
+    """Whether it is not longer ago. A clock that was set back does not make it for ever."""
+    return abs(now - since) < seconds
+
+
+def _gone(seen: Observation, known: Known, past: Past, patience: Patience) -> Decision:
     """Absent once may be a listing that lags; absent more than once, over some time, is gone."""
-    if traits.retries_itself:
-        return Decision(Action.WATCH, "it is gone, and its host has not yet said why")
-    since = seen.at if contact.gone_since is None else contact.gone_since
-    often_enough = contact.gone_sightings + 1 >= patience.gone_sightings
-    if not often_enough or seen.at - since < patience.gone_seconds:
+    contact = known.contact or Contact()
+    since = contact.gone_since or seen.at
+    if contact.gone_sightings < patience.gone_sightings or seen.at - since < patience.gone_seconds:
         return Decision(Action.WAIT, "not seen: to be asked again before it counts as gone")
-    lost = seen._replace(reason="host_lost", evidence=seen.evidence or "it is not there any more")
-    return _ended(lost, past, traits)
+    evidence = seen.evidence or "it is not there any more"
+    reason = "stopped" if known.stopping else "host_lost"
+    return _ended(seen._replace(reason=reason, evidence=evidence), known, past)
 
 
-def _ended(seen: Observation, past: Past, traits: Traits) -> Decision:
+def _ended(seen: Observation, known: Known, past: Past) -> Decision:
     reason = seen.reason or "unknown_exit"
-    if traits.retries_itself:
-        return Decision(Action.FINISH, "its host has said why", reason, seen.evidence)
+    if known.stopping:
+        return Decision(Action.FINISH, "a person asked for its end", reason, seen.evidence)
     verdict = retry.verdict([*past.before, past.this._replace(reason=reason)], past.retries)
     if verdict.crash_loop:
-        return Decision(Action.FINISH, verdict.why, "crash_loop", seen.evidence)
+        evidence = f"{verdict.why}; the last one: {seen.evidence}"
+        return Decision(Action.FINISH, verdict.why, "crash_loop", evidence)
     action = Action.RETRY if verdict.again else Action.FINISH
     return Decision(action, verdict.why, reason, seen.evidence, verdict.delay_seconds)

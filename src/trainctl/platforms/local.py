@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from trainctl.clock import Clock
 from trainctl.errors import BusyError, NotFoundError, RefusedError, TrainctlError
-from trainctl.kit import files, locks, process, requests, spawn
+from trainctl.kit import events, files, locks, process, requests, spawn
 from trainctl.kit.names import AttemptFolder, Home, RunFolder
 from trainctl.platforms import kit_zip
 from trainctl.platforms.protocol import Attempt, Files, Handle, Observation, Offer, Phase, Traits
@@ -48,7 +48,7 @@ class LocalPlatform:
                 )
             if attempt.number not in run.attempts():
                 self._start(run, attempt)
-        self.watch(handle := self.handle(run, attempt.number))
+        self.watch(handle := self.handle(attempt.run, attempt.number))
         return handle
 
     def _start(self, run: RunFolder, attempt: Attempt) -> None:
@@ -83,21 +83,22 @@ class LocalPlatform:
         return {handle: self._observe(handle) for handle in handles}
 
     def _observe(self, handle: Handle) -> Observation:
+        """Cheap while it runs: a look at a lock, two files and one process."""
         now = self._clock.now()
         run, attempt = self._run(handle), self._attempt(handle)
         try:
             if not os.path.isdir(attempt.path):
-                return Observation(Phase.GONE, now, evidence=f"{attempt.path} is not there")
+                return Observation(Phase.GONE, now, False, evidence=f"no {attempt.path}")
             watched = locks.is_taken(run.agent_lock)
-            seen = record.read(run).attempts[run.attempts().index(attempt.number)]
-            if seen.reason is not None:
-                return Observation(Phase.ENDED, now, True, str(seen.reason), seen.evidence)
-            if seen.ended is not None:
-                return Observation(Phase.ACTIVE, now, watched, evidence="its end is being judged")
-            if seen.trainer_pid is None and self._waiter_lives(attempt):
-                return Observation(Phase.PENDING, now, watched)
-            alive = self._waiter_lives(attempt) or bool(process.marked(run.path))
-            return Observation(Phase.ACTIVE if alive else Phase.GONE, now, watched)
+            if os.path.exists(attempt.exit):
+                return _ended(attempt, now, watched=watched)
+            begun = (files.read_json(attempt.pid) or {}).get("trainer") is not None
+            alive = self._waiter_lives(attempt) or (
+                run.attempts()[-1] == attempt.number
+                and (watched or bool(process.marked(run.path)))
+            )
+            there = Phase.ACTIVE if begun else Phase.PENDING
+            return Observation(there if alive else Phase.GONE, now, watched)
         except (OSError, TrainctlError, ValueError) as error:
             return Observation(Phase.UNKNOWN, now, False, evidence=str(error))
 
@@ -109,7 +110,7 @@ class LocalPlatform:
 
     def stop(self, handle: Handle, grace: timedelta) -> None:
         run, attempt = self._run(handle), self._attempt(handle)
-        if not os.path.isdir(attempt.path) or self._observe(handle).phase is Phase.ENDED:
+        if not os.path.isdir(attempt.path) or not record.read(run).living:
             return
         requests.ask_to_stop(run, attempt.number, grace.total_seconds(), "asked by a person")
         self.watch(handle)
@@ -122,21 +123,31 @@ class LocalPlatform:
         for name in names:
             run = self._home.run(name)
             for number in run.attempts()[-1:]:
-                handle = self.handle(run, number)
+                handle = self.handle(name, number)
                 if self._observe(handle).phase is not Phase.ENDED:
                     yield handle
 
     def files(self, handle: Handle) -> Files:
         return FolderFiles(self._run(handle).path)
 
-    def handle(self, run: RunFolder, number: int) -> Handle:
-        return Handle(self.name, self._home.path, f"{run.name}/{number}")
+    def handle(self, run: str, number: int) -> Handle:
+        return Handle(self.name, self._home.path, f"{run}/{number}")
 
     def _run(self, handle: Handle) -> RunFolder:
         return Home(handle.place).run(handle.token.rpartition("/")[0])
 
     def _attempt(self, handle: Handle) -> AttemptFolder:
         return self._run(handle).attempt(int(handle.token.rpartition("/")[2]))
+
+
+def _ended(attempt: AttemptFolder, now: float, *, watched: bool) -> Observation:
+    how = files.read_json(attempt.exit) or {}
+    for seen in reversed(events.read(attempt.events).records):
+        if seen["event"] == "closed":
+            reason, evidence = str(seen["reason"]), str(seen["evidence"])
+            times = (how.get("started"), how.get("ended"))
+            return Observation(Phase.ENDED, now, watched, reason, evidence, *times)
+    return Observation(Phase.ACTIVE, now, watched, evidence="its end is being judged")
 
 
 class FolderFiles:

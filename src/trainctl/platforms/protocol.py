@@ -38,7 +38,10 @@ class Attempt(NamedTuple):
 
 
 class Handle(NamedTuple):
-    """How a platform names what it started: three strings, no secret."""
+    """How a platform names what it started: three strings, no secret.
+
+    token: `RUN/NUMBER`, the same on every platform, as what is rented carries it too.
+    """
 
     platform: str
     place: str
@@ -54,13 +57,19 @@ class Phase(StrEnum):
 
 
 class Observation(NamedTuple):
-    """What was seen of one attempt, and when. reason: why it ended, once the host has judged it."""
+    """What was seen of one attempt, and when.
+
+    reason: why it ended, once the host has judged it. started, ended: of its trainer, by the
+    host's clock, where the platform knows; all in seconds since the epoch.
+    """
 
     phase: Phase
     at: float
     watched: bool = True  # something on the host looks after it and will tell its end
     reason: str | None = None
     evidence: str = ""
+    started: float | None = None
+    ended: float | None = None
 
 
 class Files(Protocol):
@@ -86,15 +95,20 @@ class Platform(Protocol):
         """Ways to run this job, cheapest first; nothing is reserved. Empty: it cannot run here."""
         ...
 
+    def handle(self, run: str, number: int) -> Handle:
+        """The name that this attempt has here, started or not; asks nobody."""
+        ...
+
     def submit(self, attempt: Attempt, offer: Offer) -> Handle:
         """Start the attempt. Asked again with the same (run, number), it starts no second trainer.
 
-        Raises BusyError where an earlier trainer of the run may still live.
+        Raises BusyError where an earlier trainer of the run may still live, ProviderError where
+        nobody knows whether it started, and any other TrainctlError where it surely did not.
         """
         ...
 
     def observe(self, handles: Collection[Handle]) -> Mapping[Handle, Observation]:
-        """What each is doing, all in one question; never raises. What could not be asked is UNKNOWN."""
+        """What each is doing, in one question; never raises. What nobody could ask is UNKNOWN."""
         ...
 
     def watch(self, handle: Handle) -> None:
@@ -104,7 +118,8 @@ class Platform(Protocol):
     def stop(self, handle: Handle, grace: timedelta) -> None:
         """Ask for the end: politely, by force after the grace. Already gone is success.
 
-        Returns once the request is safe; the end itself is observed.
+        Returns once the request is safe; the end itself is observed. Raises ProviderError where
+        nobody could be told.
         """
         ...
 

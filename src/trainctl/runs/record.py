@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from trainctl.kit import events, files, launch
 from trainctl.kit.names import AttemptFolder, RunFolder
+from trainctl.runs import asked as asking
+from trainctl.runs.asked import Asked, Contact, Judged
 from trainctl.runs.state import INTERRUPTING, LIVING, Event, Reason, State, advance
 
 Moves = list[Event]
@@ -37,7 +39,10 @@ class AttemptRecord(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What is known of a run. `corrupt` lists the lines of its event logs that are damaged."""
+    """What is known of a run. `corrupt` lists the lines of its event logs that are damaged.
+
+    events: run.jsonl as it stands; asked: what those records say together.
+    """
 
     name: str
     path: str
@@ -46,7 +51,13 @@ class Record(NamedTuple):
     evidence: str
     attempts: list[AttemptRecord]
     events: list[dict[str, Any]]
+    asked: Asked
     corrupt: list[str]
+
+    @property
+    def wanted(self) -> int | None:
+        """The attempt that was asked for and that nobody has seen yet; or None."""
+        return self.asked.wanted([attempt.number for attempt in self.attempts])
 
     @property
     def living(self) -> bool:
@@ -65,10 +76,12 @@ class Record(NamedTuple):
 
 def read(run: RunFolder) -> Record:
     """The record as its folder tells it now."""
-    asked = events.read(run.events)
-    corrupt = [f"{run.events}:{line}" for line in asked.corrupt]
-    attempts = [_attempt(run, number, corrupt) for number in run.attempts()]
-    state = _fold(attempts, asked.records)
+    log = events.read(run.events)
+    asked = asking.fold(log.records)
+    corrupt = [f"{run.events}:{line}" for line in log.corrupt]
+    numbers = sorted({*run.attempts(), *asked.numbers})
+    attempts = [_attempt(run, number, asked, corrupt) for number in numbers]
+    state = _fold(attempts, asked)
     last = attempts[-1] if attempts else None
     settled = last if state in (State.ENDED, State.INTERRUPTED) else None
     return Record(
@@ -78,12 +91,13 @@ def read(run: RunFolder) -> Record:
         reason=settled.reason if settled else None,
         evidence=settled.evidence if settled else "",
         attempts=attempts,
-        events=asked.records,
+        events=log.records,
+        asked=asked,
         corrupt=corrupt,
     )
 
 
-def _fold(attempts: list[AttemptRecord], asked: list[dict[str, Any]]) -> State:
+def _fold(attempts: list[AttemptRecord], asked: Asked) -> State:
     state = State.QUEUED
     for position, attempt in enumerate(attempts):
         if position:
@@ -93,9 +107,11 @@ def _fold(attempts: list[AttemptRecord], asked: list[dict[str, Any]]) -> State:
             state = advance(state, Event.RETRIED if goes_on else Event.RESUMED)
         for move in attempt.moves:
             state = advance(state, move)
-    requested = [int(event["attempt"]) for event in asked if event["event"] == "resumed"]
-    if attempts and requested and requested[-1] > attempts[-1].number:
-        state = advance(_settle(state, attempts[-1]), Event.RESUMED)
+    wanted = asked.wanted([attempt.number for attempt in attempts])
+    if attempts and wanted in asked.requested:
+        state = _settle(state, attempts[-1])
+        goes_on = wanted in asked.automatic and state is State.INTERRUPTED
+        state = advance(state, Event.RETRIED if goes_on else Event.RESUMED)
     return state
 
 
@@ -108,24 +124,24 @@ def _settle(state: State, attempt: AttemptRecord) -> State:
     return advance(state, Event.CLOSED if attempt.next is None else Event.LOST)
 
 
-def _attempt(run: RunFolder, number: int, corrupt: list[str]) -> AttemptRecord:
+def _attempt(run: RunFolder, number: int, asked: Asked, corrupt: list[str]) -> AttemptRecord:
     folder = run.attempt(number)
     seen = events.read(folder.events)
     saved = events.read(folder.checkpoints)
     corrupt.extend(f"{folder.events}:{line}" for line in seen.corrupt)
     corrupt.extend(f"{folder.checkpoints}:{line}" for line in saved.corrupt)
     pid = files.read_json(folder.pid) or {}
-    ended = files.read_json(folder.exit)
-    closed = _last(seen.records, "closed")
-    cancelled = _last(seen.records, "retry_cancelled") is not None
+    exited = files.read_json(folder.exit)
+    how = exited or {}
     plan = launch.read(run, number)
-    reason = _reason(closed.get("reason")) if closed else None
-    following = None if cancelled or not closed else closed.get("next")
-    how = ended or {}
+    contact = asked.contacts.get(number, Contact())
+    end = _end(seen.records, asked.judged.get(number), pid)
+    reason = _reason(end.reason) if end else None
+    began = bool(pid.get("trainer")) or contact.running_since is not None
     return AttemptRecord(
         number=number,
-        started=pid.get("started"),
-        ended=how.get("ended"),
+        started=pid.get("started", end.started if end and end.started else contact.running_since),
+        ended=how.get("ended", end.ended if end else None),
         trainer_pid=pid["trainer"]["pid"] if pid.get("trainer") else None,
         gpus=pid.get("gpus") or [],
         code=how.get("code"),
@@ -133,34 +149,47 @@ def _attempt(run: RunFolder, number: int, corrupt: list[str]) -> AttemptRecord:
         max_rss_bytes=how.get("max_rss_bytes"),
         cpu_seconds=how.get("cpu_seconds"),
         reason=reason,
-        evidence=str(closed.get("evidence", "")) if closed else "",
-        next=following,
-        why_next=str(closed.get("why", "")) if closed else "",
+        evidence=end.evidence if end else "",
+        next=end.next if end else None,
+        why_next=end.why if end else "",
         automatic=plan is not None and plan.automatic,
         command=plan.command if plan else [],
         resumed_from=plan.resumed_from if plan else None,
         checkpoints=saved.records,
         events=seen.records,
-        moves=_moves(plan, pid, ended is not None, reason, following),
+        moves=_moves(plan, end, began=began, exited=exited is not None),
     )
 
 
-def _moves(
-    plan: launch.Launch | None,
-    pid: dict[str, Any],
-    exited: bool,
-    reason: Reason | None,
-    following: int | None,
-) -> Moves:
+def _end(seen: list[dict[str, Any]], judged: Judged | None, pid: dict[str, Any]) -> Judged | None:
+    """How it ended, as its host closed it; as a controller judged it, where the host could not.
+
+    A controller that judged an attempt as never begun is refuted by the waiter's own pid.
+    """
+    closed = _last(seen, "closed")
+    if closed is None:
+        refuted = judged is not None and judged.reason == Reason.SETUP_FAILED and bool(pid)
+        return None if refuted else judged
+    cancelled = _last(seen, "retry_cancelled") is not None
+    return Judged(
+        at=float(closed["at"]),
+        reason=str(closed.get("reason")),
+        evidence=str(closed.get("evidence", "")),
+        next=None if cancelled else closed.get("next"),
+        why=str(closed.get("why", "")),
+    )
+
+
+def _moves(plan: launch.Launch | None, end: Judged | None, *, began: bool, exited: bool) -> Moves:
     moves: Moves = []
     if plan is not None and not plan.gpus["count"] and plan.after is None:
         moves.append(Event.CLAIMED)
-    if pid.get("trainer"):
+    if began:
         moves.append(Event.STARTED)
-    if exited:
+    if exited or end is not None:
         moves.append(Event.EXITED)
-    if exited and reason is not None:
-        interrupted = following is not None or reason in INTERRUPTING
+    if end is not None:
+        interrupted = end.next is not None or _reason(end.reason) in INTERRUPTING
         moves.append(Event.LOST if interrupted else Event.CLOSED)
     return moves
 
