@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from trainctl.cli import output, stand
-from trainctl.control import lookup, remove
-from trainctl.control.remove import Doomed
 from trainctl.errors import RefusedError
+
+if TYPE_CHECKING:
+    from trainctl.control.remove import Doomed
 
 HELP = """\
 Remove runs: record, log, and what lies in the run folder. Outputs elsewhere stay.
@@ -28,6 +29,8 @@ Examples:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="The documented envelope, on stdout.")
 def delete_command(runs: tuple[str, ...], **given: Any) -> int:
+    from trainctl.control import lookup, remove
+
     here = stand.here()
     doomed = [remove.look(here, lookup.find(here, run)) for run in runs]
     if not given["as_json"]:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from trainctl import config
 from trainctl.cli import output, stand
-from trainctl.control import lookup
-from trainctl.control.wiring import Here
 from trainctl.errors import NotFoundError
-from trainctl.kit.names import AttemptFolder, RunFolder
-from trainctl.runs import record
-from trainctl.telemetry import slice as slices
-from trainctl.telemetry.follow import Break, copy_follow, follow
-from trainctl.telemetry.render import Renderer, rendered
+
+if TYPE_CHECKING:
+    from trainctl.control.wiring import Here
+    from trainctl.kit.names import AttemptFolder, RunFolder
+    from trainctl.telemetry.follow import Break
 
 HELP = """\
 Print a run's output: progress bars as one line, control sequences made visible.
@@ -62,6 +59,9 @@ _CHECK_SECONDS = 0.25
     help="One envelope with the lines; with -f a JSON line each.",
 )
 def logs_command(run: str | None, **given: Any) -> int:
+    from trainctl.control import lookup
+    from trainctl.telemetry.follow import copy_follow
+
     here = stand.here()
     folder = lookup.find(here, run)
     found = lookup.refresh(here, folder)
@@ -92,6 +92,9 @@ def _at_once() -> bool:
 
 
 def _offset(here: Here, path: str, attempt: AttemptFolder, given: dict[str, Any]) -> int:
+    from trainctl import config
+    from trainctl.telemetry import slice as slices
+
     offsets = [0]
     if given["since"]:
         at = slices.moment(given["since"], here.clock.now(), config.duration)
@@ -103,6 +106,8 @@ def _offset(here: Here, path: str, attempt: AttemptFolder, given: dict[str, Any]
 
 def _until(here: Here, folder: RunFolder, number: int) -> Callable[[], bool]:
     """Whether the attempt has ended; looked at a few times a second, not at every line."""
+    from trainctl.runs import record
+
     looked = 0.0
 
     def done() -> bool:
@@ -126,6 +131,10 @@ def _print(
     attempt: AttemptFolder,
     given: dict[str, Any],
 ) -> None:
+    from trainctl.telemetry import slice as slices
+    from trainctl.telemetry.follow import follow
+    from trainctl.telemetry.render import Renderer, rendered
+
     chunks = follow(path, offset, done, here.clock, also=[attempt.exit], announce=_announce)
     renderer = Renderer(colour=output.has_colour())
     lines: Iterable[str] = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
@@ -47,6 +46,8 @@ class LazyGroup(click.Group):
 def _meant(word: str) -> str:
     if word.endswith(".py") or os.path.exists(word):
         return f"trainctl run {word}"
+    import difflib
+
     close = difflib.get_close_matches(word, list(BY_NAME), 1, 0.5)
     return f"did you mean trainctl {close[0]}?" if close else "trainctl --help"
 

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from trainctl.errors import TrainctlError
-from trainctl.telemetry.escapes import neutralise
 
 SCHEMA = "trainctl/1"
 
 
 def print_json(kind: str, data: Any) -> None:
     """The one envelope: {"schema": "trainctl/1", "kind": "run.list", "data": ...}."""
-    line(json.dumps({"schema": SCHEMA, "kind": kind, "data": data}, indent=2))
+    line(_as_json({"schema": SCHEMA, "kind": kind, "data": data}, indent=2))
 
 
 def print_json_error(error: TrainctlError, code: int) -> None:
     told = {"kind": error.kind, "message": error.message, "hint": error.hint, "exit_code": code}
-    line(json.dumps({"schema": SCHEMA, "kind": "error", "error": told}, indent=2))
+    line(_as_json({"schema": SCHEMA, "kind": "error", "error": told}, indent=2))
 
 
 def print_error(error: TrainctlError) -> None:
+    from trainctl.telemetry.escapes import neutralise
+
     note(f"trainctl: {neutralise(error.message, multiline=True)}")
     if error.hint:
         note(f"  try: {neutralise(error.hint, multiline=True)}")
@@ -61,6 +61,8 @@ def table(
 
     styles: of the columns, `right` for numbers, or empty.
     """
+    from trainctl.telemetry.escapes import neutralise
+
     safe = [[neutralise(cell) for cell in row] for row in rows]
     if is_terminal():
         _rich_table(heads, safe, styles)
@@ -144,4 +146,10 @@ def home_short(path: str) -> str:
 
 def json_line(kind: str, data: Any) -> None:
     """One envelope on one line, for streams."""
-    line(json.dumps({"schema": SCHEMA, "kind": kind, "data": data}))
+    line(_as_json({"schema": SCHEMA, "kind": kind, "data": data}))
+
+
+def _as_json(value: Any, indent: int | None = None) -> str:
+    import json
+
+    return json.dumps(value, indent=indent)

@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from trainctl.cli import foreground, output, stand
+from trainctl.cli import output, stand
 from trainctl.cli.run import duration
-from trainctl.control import lookup, resume
 
 RESUME_HELP = """\
 Go on with a run that ended or was interrupted, as a new attempt from its newest complete
@@ -48,6 +47,9 @@ _PASSING = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 @click.argument("run", required=False)
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def resume_command(run: str | None, args: tuple[str, ...], **given: Any) -> int:
+    from trainctl.cli import foreground
+    from trainctl.control import lookup, resume
+
     here = stand.here()
     if run is not None and run.startswith("-"):
         run, args = None, (run, *args)
@@ -78,6 +80,9 @@ def resume_command(run: str | None, args: tuple[str, ...], **given: Any) -> int:
 @click.argument("run", required=False)
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def rerun_command(run: str | None, args: tuple[str, ...], **given: Any) -> int:
+    from trainctl.cli import foreground
+    from trainctl.control import lookup, resume
+
     here = stand.here()
     if run is not None and run.startswith("-"):
         run, args = None, (run, *args)

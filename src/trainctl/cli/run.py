@@ -7,11 +7,8 @@ from typing import Any
 
 import click
 
-from trainctl import config
-from trainctl.cli import foreground, output, stand
+from trainctl.cli import output, stand
 from trainctl.cli.words import WAIT_FOR_EVER, RunCommand
-from trainctl.control import launch
-from trainctl.control.launch import Request
 from trainctl.errors import NotFoundError, TrainctlError, UsageError
 
 EPILOG = """\
@@ -39,6 +36,8 @@ Examples:
 def duration(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> float | None:
+    from trainctl import config
+
     del context, parameter
     if value is None or value == WAIT_FOR_EVER:
         return None if value is None else float("inf")
@@ -114,6 +113,9 @@ def _command(name: str) -> click.Command:
 
 
 def _run(typed: list[str], given: dict[str, Any]) -> int:
+    from trainctl.cli import foreground
+    from trainctl.control import launch
+
     try:
         here = stand.here()
         if given["cwd"] is not None:
@@ -134,7 +136,7 @@ def _run(typed: list[str], given: dict[str, Any]) -> int:
         flags["env_file"] = given["env_file"]
         flags["tags"] = given["tag"] or None
         settings = here.settings.with_flags(flags, here.cwd)
-        request = Request(
+        request = launch.Request(
             typed=typed,
             name=given["name"],
             gpu_ids=given["gpu_ids"].split(",") if given["gpu_ids"] else None,
@@ -161,9 +163,11 @@ def _run(typed: list[str], given: dict[str, Any]) -> int:
 
 def _in_foreground(error: TrainctlError | OSError) -> TrainctlError:
     """Ours, not the script's: 125, as docker has it."""
+    from trainctl.cli.foreground import OURS
+
     if isinstance(error, OSError):
         error = TrainctlError(f"{error.filename or 'disk'}: {error.strerror}", hint="df -h")
-    error.foreground_code = foreground.OURS  # type: ignore[attr-defined]
+    error.foreground_code = OURS  # type: ignore[attr-defined]
     return error
 
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from trainctl.cli import output, stand
-from trainctl.control import lookup
 from trainctl.kit import files
-from trainctl.kit.names import RunFolder
-from trainctl.runs import job as jobs
-from trainctl.runs.job import Job
-from trainctl.runs.record import AttemptRecord, Record
 from trainctl.runs.state import State, next_command
-from trainctl.telemetry.escapes import neutralise
+
+if TYPE_CHECKING:
+    from trainctl.kit.names import RunFolder
+    from trainctl.runs.job import Job
+    from trainctl.runs.record import AttemptRecord, Record
 
 HELP = """\
 Show one run: what it runs, where, each attempt, its checkpoints, and why it ended.
@@ -37,6 +36,10 @@ _SHOWN_CHECKPOINTS = 5
 @click.option("--diff", is_flag=True, help="Print the recorded diff of its working tree.")
 @click.option("--json", "as_json", is_flag=True, help="The documented envelope, on stdout.")
 def show_command(run: str | None, diff: bool, as_json: bool) -> int:
+    from trainctl.control import lookup
+    from trainctl.runs import job as jobs
+    from trainctl.telemetry.escapes import neutralise
+
     here = stand.here()
     folder = lookup.find(here, run)
     if diff:
@@ -180,6 +183,8 @@ def _checkpoints(job: Job, found: Record) -> list[tuple[str, str]]:
 
 
 def _print_diff(folder: RunFolder) -> None:
+    from trainctl.telemetry.escapes import neutralise
+
     try:
         with open(folder.diff, "rb") as file:
             text = file.read().decode("utf-8", "replace")

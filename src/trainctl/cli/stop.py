@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from trainctl import config
 from trainctl.cli import output, stand
-from trainctl.cli.foreground import summary
-from trainctl.control import lookup, stop
-from trainctl.control.wiring import Here
 from trainctl.errors import TrainctlError, UsageError
-from trainctl.kit.names import RunFolder
+
+if TYPE_CHECKING:
+    from trainctl.control.wiring import Here
+    from trainctl.kit.names import RunFolder
 
 HELP = """\
 End runs gracefully: SIGTERM, the run's grace to save, then SIGKILL to all it has started.
@@ -32,6 +31,8 @@ Examples:
 @click.option("--no-wait", is_flag=True, help="Ask, and return.")
 @click.option("--json", "as_json", is_flag=True, help="The documented envelope, on stdout.")
 def stop_command(runs: tuple[str, ...], **given: Any) -> int:
+    from trainctl.control import lookup
+
     here = stand.here()
     grace = _grace(given)
     folders = [lookup.find(here, run) for run in (runs or (None,))]
@@ -42,6 +43,9 @@ def stop_command(runs: tuple[str, ...], **given: Any) -> int:
 
 
 def _grace(given: dict[str, Any]) -> float | None:
+    from trainctl import config
+    from trainctl.control import stop
+
     if given["now"]:
         return stop.NOW
     if given["grace"] is None:
@@ -57,6 +61,9 @@ def _grace(given: dict[str, Any]) -> float | None:
 def _stop(
     here: Here, folder: RunFolder, grace: float | None, given: dict[str, Any]
 ) -> dict[str, Any]:
+    from trainctl.cli.foreground import summary
+    from trainctl.control import lookup, stop
+
     before = stop.ask(here, folder, grace)
     if not before.living:
         output.note(f"trainctl: {folder.name} has ended already: {before.reason or before.state}")
