@@ -17,8 +17,8 @@ from trainctl.control.wiring import Here, connect
 from trainctl.errors import TrainctlError
 from trainctl.kit.names import RunFolder
 from trainctl.runs import record
-from trainctl.runs.index import Wanted
 from trainctl.runs.record import Record
+from trainctl.runs.rows import Wanted
 from trainctl.telemetry import slice as slices
 from trainctl.telemetry.follow import follow
 from trainctl.telemetry.render import Renderer, rendered

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from trainctl import config
 from trainctl.cli import output, stand
-from trainctl.control import lookup
-from trainctl.control.wiring import Here
 from trainctl.errors import UsageError
-from trainctl.runs.index import SORTS, Row, Wanted
+from trainctl.runs.rows import SORTS, Row, Wanted
 from trainctl.runs.state import Reason, State
-from trainctl.telemetry.slice import moment
+
+if TYPE_CHECKING:
+    from trainctl.control.wiring import Here
 
 HEADS = ("RUN", "STATE", "AGE", "TIME", "STEP", "CKPTS", "COMMAND")
 STYLES = ("", "", "right", "right", "right", "right", "")
@@ -74,7 +73,7 @@ def _wanted(here: Here, text: str, given: dict[str, Any]) -> Wanted:
     for word in words:
         if word not in _WORDS:
             raise UsageError(f"--state {word!r} is none of {', '.join(_WORDS)}")
-    since = moment(given["since"], here.clock.now(), config.duration) if given["since"] else 0
+    since = _moment(here, given["since"]) if given["since"] else 0
     return Wanted(
         states=[word for word in words if word in set(State)],
         reasons=[word for word in words if word in set(Reason)],
@@ -87,7 +86,16 @@ def _wanted(here: Here, text: str, given: dict[str, Any]) -> Wanted:
     )
 
 
+def _moment(here: Here, text: str) -> float:
+    from trainctl import config
+    from trainctl.telemetry.slice import moment
+
+    return moment(text, here.clock.now(), config.duration)
+
+
 def _print(here: Here, wanted: Wanted, given: dict[str, Any]) -> None:
+    from trainctl.control import lookup
+
     rows, count = lookup.rows(here, wanted)
     if given["as_json"]:
         output.print_json("run.list", {"total": count, "runs": [to_json(row) for row in rows]})

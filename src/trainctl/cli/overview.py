@@ -5,7 +5,7 @@ from __future__ import annotations
 from trainctl.cli import listing, output
 from trainctl.control import lookup
 from trainctl.control.wiring import Here
-from trainctl.runs.index import Wanted
+from trainctl.runs.rows import Wanted
 from trainctl.runs.state import LIVING
 
 

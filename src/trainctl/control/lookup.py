@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 
+from trainctl.control.reconcile import reconcile
 from trainctl.control.wiring import Here
 from trainctl.errors import NotFoundError, UsageError
 from trainctl.kit import files
 from trainctl.kit.names import RunFolder
-from trainctl.platforms.protocol import Handle
 from trainctl.runs import index, record
-from trainctl.runs.index import Index, Row, Wanted
+from trainctl.runs.index import Index
 from trainctl.runs.record import Record
+from trainctl.runs.rows import Row, Wanted
 
 
 def open_index(here: Here) -> Index:
@@ -58,16 +59,8 @@ def _meant(known: Index, prefix: str) -> str:
 
 
 def refresh(here: Here, run: RunFolder) -> Record:
-    """A run's record as it is now; its agent is started again where it should be alive and is not."""
-    found = record.read(run)
-    if found.living and found.last is not None:
-        platform = here.platforms["local"]
-        platform.watch(handle_of(here, run, found.last.number))
-    return found
-
-
-def handle_of(here: Here, run: RunFolder, number: int) -> Handle:
-    return Handle("local", here.home.path, f"{run.name}/{number}")
+    """A run's record as it is now, after it was brought to what was asked of it."""
+    return reconcile(here, [run.name])[0].record
 
 
 def rows(here: Here, wanted: Wanted) -> tuple[list[Row], int]:
@@ -79,15 +72,14 @@ def rows(here: Here, wanted: Wanted) -> tuple[list[Row], int]:
 
 def update(here: Here, known: Index, names: list[str]) -> None:
     """Bring the rows of these runs up to date with their folders."""
-    fresh: list[Row] = []
-    gone: list[str] = []
-    for name in names:
-        run = here.home.run(name)
-        job = files.read_json(run.job)
-        if job is None:
-            gone.extend([] if os.path.isdir(run.path) else [name])
-            continue
-        fresh.append(index.row(refresh(here, run), job))
+    jobs = {name: files.read_json(here.home.run(name).job) for name in names}
+    gone = [
+        n for n, job in jobs.items() if job is None and not os.path.isdir(here.home.run(n).path)
+    ]
+    whole = {name: job for name, job in jobs.items() if job is not None}
+    fresh = [
+        index.row(looked.record, whole[looked.run.name]) for looked in reconcile(here, [*whole])
+    ]
     if fresh or gone:
         known.put(fresh)
         known.drop(gone)

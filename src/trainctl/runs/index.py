@@ -7,13 +7,14 @@ runs folder's modification time tells when somebody else added or removed one.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Self
 
 from trainctl.kit import files
 from trainctl.kit.names import Home, RunFolder
 from trainctl.runs import record as records
 from trainctl.runs.record import Record
+from trainctl.runs.rows import SORTS, Row, Wanted, conditions
 from trainctl.runs.state import State
 
 if TYPE_CHECKING:
@@ -32,41 +33,6 @@ CREATE INDEX runs_living ON runs (name) WHERE living;
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 PRAGMA user_version = {VERSION};
 """
-
-
-class Row(NamedTuple):
-    """One line of `trainctl list`."""
-
-    name: str
-    state: str
-    reason: str | None
-    living: int
-    created: float
-    started: float | None
-    ended: float | None
-    attempts: int
-    exit_code: int | None
-    step: int | None
-    checkpoints: int
-    platform: str
-    tags: str  # space separated, with a space at both ends
-    command: str
-
-
-class Wanted(NamedTuple):
-    """Which rows, in which order. limit None: all."""
-
-    states: Sequence[str] = ()
-    reasons: Sequence[str] = ()
-    tags: Sequence[str] = ()
-    text: str = ""
-    since: float = 0
-    sort: str = "created"
-    ascending: bool = False
-    limit: int | None = 20
-
-
-SORTS = ("created", "started", "ended", "name", "state", "attempts", "step")
 
 
 class Index:
@@ -128,12 +94,12 @@ class Index:
         return [name for (name,) in self._db.execute("SELECT name FROM runs")]
 
     def count(self, wanted: Wanted) -> int:
-        where, values = _where(wanted)
+        where, values = conditions(wanted)
         (count,) = self._db.execute(f"SELECT COUNT(*) FROM runs {where}", values).fetchone()
         return int(count)
 
     def find(self, wanted: Wanted) -> list[Row]:
-        where, values = _where(wanted)
+        where, values = conditions(wanted)
         column = wanted.sort if wanted.sort in SORTS else "created"
         order = f"ORDER BY {column} {'ASC' if wanted.ascending else 'DESC'}, name"
         limit = -1 if wanted.limit is None else wanted.limit
@@ -170,6 +136,7 @@ class Index:
     def _set_fact(self, name: str, value: str) -> None:
         with self._db:
             self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
 
 def trouble(home: Home) -> str | None:
     """What is wrong with the index, None when nothing is or there is none; nothing is changed."""
@@ -230,25 +197,6 @@ def _second_try(path: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _where(wanted: Wanted) -> tuple[str, list[Any]]:
-    clauses: list[str] = []
-    values: list[Any] = []
-    for column, any_of in (("state", wanted.states), ("reason", wanted.reasons)):
-        if any_of:
-            clauses.append(f"{column} IN ({','.join('?' * len(any_of))})")
-            values.extend(any_of)
-    for tag in wanted.tags:
-        clauses.append("instr(tags, ?) > 0")
-        values.append(f" {tag} ")
-    if wanted.text:
-        clauses.append("(instr(command, ?) > 0 OR instr(name, ?) > 0)")
-        values.extend((wanted.text, wanted.text))
-    if wanted.since:
-        clauses.append("created >= ?")
-        values.append(wanted.since)
-    return ("WHERE " + " AND ".join(clauses) if clauses else ""), values
 
 
 def _changed(home: Home) -> int:
