@@ -19,14 +19,17 @@ def claim_of(here: Here, count: int, ids: Sequence[str] | None, *, wait: bool) -
     they are taken and nobody wants to wait.
     """
     if not count and not ids:
-        return {"count": 0, "candidates": []}
+        return {"count": 0, "candidates": [], "ids": None}
+    ids = list(dict.fromkeys(card.strip() for card in ids)) if ids else None
     seen = gpus.look()
     there = gpus.visible(seen.cards, dict(here.environ)) if seen.cards else []
-    wanted = list(ids) if ids else there
+    wanted = ids or there
     unknown = [card for card in wanted if card not in there]
     if unknown:
+        have = ", ".join(there) or "none"
         raise UsageError(
-            f"--gpu-ids: there is no GPU {', '.join(unknown)} here; there is {', '.join(there) or 'none'}"
+            f"--gpu-ids: there is no GPU {', '.join(unknown)} here; there is {have}",
+            hint="trainctl doctor",
         )
     need = len(wanted) if ids else count
     if need > len(wanted):
@@ -42,7 +45,7 @@ def claim_of(here: Here, count: int, ids: Sequence[str] | None, *, wait: bool) -
             f"{need} GPUs were asked for, {len(wanted) - len(taken)} are free; taken: {who}",
             hint="add --wait, and the run starts as soon as they are free",
         )
-    return {"count": need, "candidates": wanted}
+    return {"count": need, "candidates": wanted, "ids": ids}
 
 
 def holders(home: Home, cards: Sequence[str]) -> dict[str, str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from trainctl.kit import files
+from trainctl.control import versions
+from trainctl.kit import files, gpus
 from trainctl.kit.names import RunFolder
 
 _PATIENCE_SECONDS = 60
@@ -14,13 +16,12 @@ _DIFF_LIMIT = 64 * 1024 * 1024
 _SNAPSHOT_FILE_LIMIT = 2 * 1024 * 1024
 _SNAPSHOT_LIMIT = 64 * 1024 * 1024
 _SOURCE_SUFFIXES = (".py", ".toml", ".yaml", ".yml", ".json", ".cfg", ".ini", ".txt", ".sh")
-_SKIPPED = {".git", ".venv", "venv", "__pycache__", "node_modules", ".mypy_cache", ".ruff_cache"}
+_SKIPPED = {"venv", "__pycache__", "node_modules"}  # and what is hidden
 
 
 class Asked(NamedTuple):
     """Questions to git that are under way while the run starts."""
 
-    project: str
     commit: subprocess.Popen[bytes]
     status: subprocess.Popen[bytes]
     diff: subprocess.Popen[bytes]
@@ -38,28 +39,27 @@ def project_of(cwd: str) -> str:
         folder = parent
 
 
-def ask(project: str) -> Asked | None:
+def ask(project: str, environ: Mapping[str, str]) -> Asked | None:
     """Start asking git about the tree; None where there is no repository or no git."""
     if not os.path.exists(os.path.join(project, ".git")):
         return None
     try:
         return Asked(
-            project,
-            _git(project, "rev-parse", "HEAD"),
-            _git(project, "status", "--porcelain=v1", "-z", "--untracked-files=all"),
-            _git(project, "diff", "HEAD", "--binary", "--submodule=diff"),
+            _git(project, environ, "rev-parse", "HEAD"),
+            _git(project, environ, "status", "--porcelain=v1", "-z", "--untracked-files=all"),
+            _git(project, environ, "diff", "HEAD", "--binary", "--submodule=diff"),
         )
     except FileNotFoundError:
         return None
 
 
-def _git(project: str, *arguments: str) -> subprocess.Popen[bytes]:
+def _git(project: str, environ: Mapping[str, str], *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         ["git", "-C", project, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},  # else `status` rewrites the user's index
+        env={**environ, "GIT_OPTIONAL_LOCKS": "0"},  # else `status` rewrites the user's index
     )
 
 
@@ -67,8 +67,8 @@ def describe(asked: Asked | None) -> tuple[dict[str, Any], bytes]:
     """Commit, whether the tree is dirty, which files are, and the diff; waits for git."""
     if asked is None:
         return {"commit": None, "why": "no git repository"}, b""
-    answers = [_answer(question) for question in (asked.commit, asked.status, asked.diff)]
-    commit, status, diff = answers
+    questions = (asked.commit, asked.status, asked.diff)
+    commit, status, diff = (versions.answer(one, _PATIENCE_SECONDS) for one in questions)
     if commit is None:
         return {"commit": None, "why": "the repository has no commit, or git failed"}, diff or b""
     changed = [os.fsdecode(entry[3:]) for entry in (status or b"").split(b"\0") if entry[3:]]
@@ -85,36 +85,48 @@ def describe(asked: Asked | None) -> tuple[dict[str, Any], bytes]:
     return facts, (diff or b"")[:_DIFF_LIMIT]
 
 
-def _answer(question: subprocess.Popen[bytes]) -> bytes | None:
-    try:
-        text, _ = question.communicate(timeout=_PATIENCE_SECONDS)
-    except subprocess.TimeoutExpired:
-        question.kill()
-        question.communicate()
-        return None
-    return text if question.returncode == 0 else None
+def keep(
+    run: RunFolder, asked: Asked | None, python: subprocess.Popen[bytes] | None
+) -> dict[str, Any]:
+    """Write code.json and code.diff into the run folder; returns the facts.
 
-
-def keep(run: RunFolder, asked: Asked | None) -> dict[str, Any]:
-    """Write code.json and code.diff into the run folder; returns the facts."""
+    python: as versions.ask gave it. The machine's cards are looked at here too, since a driver
+    may take its time, and nothing waits for this.
+    """
     facts, diff = describe(asked)
+    facts["python"] = versions.describe(python)
+    facts["gpus"] = [
+        {"id": card.id, "name": card.name, "memory_bytes": card.memory_total_bytes}
+        for card in gpus.look().cards
+    ]
+    if not os.path.isdir(run.path):  # deleted meanwhile
+        return facts
     if diff:
         files.write_atomic(run.diff, diff)
     files.write_json(run.code, facts)
     return facts
 
 
-def snapshot(run: RunFolder, project: str) -> int:
+def snapshot(run: RunFolder, project: str, environ: Mapping[str, str]) -> int:
     """Copy the project's sources into the run folder, for attempts that start unattended.
 
-    Sources only: data and outputs stay where they are. Returns how many files were kept.
+    Sources only: data and outputs stay where they are. All of it is there or nothing, so that no
+    attempt starts from half a copy. Returns how many files were kept.
     """
+    unfinished = f"{run.snapshot}.part"
+    kept = _copy(project, environ, unfinished)
+    if kept:
+        os.rename(unfinished, run.snapshot)
+    return kept
+
+
+def _copy(project: str, environ: Mapping[str, str], folder: str) -> int:
     kept, total = 0, 0
-    for path in sorted(_sources(project)):
+    for path in sorted(_sources(project, environ)):
         size = os.path.getsize(path)
         if size > _SNAPSHOT_FILE_LIMIT or total + size > _SNAPSHOT_LIMIT:
             continue
-        target = os.path.join(run.snapshot, os.path.relpath(path, project))
+        target = os.path.join(folder, os.path.relpath(path, project))
         os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
         with open(path, "rb") as source, open(target, "wb") as copy:
             copy.write(source.read())
@@ -122,19 +134,20 @@ def snapshot(run: RunFolder, project: str) -> int:
     return kept
 
 
-def _sources(project: str) -> list[str]:
-    listed = _listed_by_git(project)
+def _sources(project: str, environ: Mapping[str, str]) -> list[str]:
+    listed = _listed_by_git(project, environ)
     names = listed if listed is not None else _walked(project)
     return [name for name in names if name.endswith(_SOURCE_SUFFIXES) and os.path.isfile(name)]
 
 
-def _listed_by_git(project: str) -> list[str] | None:
+def _listed_by_git(project: str, environ: Mapping[str, str]) -> list[str] | None:
     if not os.path.exists(os.path.join(project, ".git")):
         return None
     try:
-        text = _answer(_git(project, "ls-files", "-co", "--exclude-standard", "-z"))
+        listing = _git(project, environ, "ls-files", "-co", "--exclude-standard", "-z")
     except FileNotFoundError:
         return None
+    text = versions.answer(listing, _PATIENCE_SECONDS)
     if text is None:
         return None
     return [os.path.join(project, os.fsdecode(name)) for name in text.split(b"\0") if name]
@@ -143,7 +156,7 @@ def _listed_by_git(project: str) -> list[str] | None:
 def _walked(project: str) -> list[str]:
     found: list[str] = []
     for parent, folders, names in os.walk(project):
-        folders[:] = [name for name in folders if name not in _SKIPPED]
+        folders[:] = [n for n in folders if n not in _SKIPPED and not n.startswith(".")]
         found.extend(os.path.join(parent, name) for name in names)
         if len(found) > 20_000:
             break

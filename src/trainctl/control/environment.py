@@ -1,4 +1,4 @@
-"""The trainer's environment: the user's own, what was asked for, and what makes attempts one curve."""
+"""The trainer's environment: the user's own, what was asked for, what makes attempts one curve."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,15 +13,15 @@ from trainctl.checkpoints.folders import checkpoint_folders
 from trainctl.checkpoints.resume import resume_arguments
 from trainctl.checkpoints.script import read_script
 from trainctl.config import Settings
-from trainctl.control import cards, code, environment
+from trainctl.control import cards, code, environment, versions
 from trainctl.control.interpreter import Command, resolve
 from trainctl.control.pythons import World
 from trainctl.control.wiring import Here
 from trainctl.errors import NotFoundError, RefusedError, UsageError
-from trainctl.kit import checkpoints, events, files, gpus
+from trainctl.kit import checkpoints, events, files, gpus, process
 from trainctl.kit import launch as kit_launch
 from trainctl.kit.names import RunFolder
-from trainctl.platforms.protocol import Attempt, Handle, Offer
+from trainctl.platforms.protocol import Attempt, Handle
 from trainctl.runs import index, naming, record
 from trainctl.runs.job import Job
 from trainctl.version import __version__
@@ -62,11 +63,12 @@ def start(here: Here, request: Request, settings: Settings) -> Started:
     """
     _refuse_native_windows()
     world = World(here.cwd, here.environ, lambda name: shutil.which(name, path=_path(here)))
-    command = resolve(list(request.typed), world, settings.python, _nproc(settings))
+    nproc: Any = settings.nproc  # the settings have checked it
+    command = resolve(list(request.typed), world, settings.python, nproc)
+    first = _first_checkpoint(here, request)
     run = here.home.run(_name(here, request, settings))
     job = _job(here, request, settings, command, run.name)
     notices = _notices(here, job)
-    asked = code.ask(job.project)
     offers = list(here.platforms[request.platform].offers(job))
     if not offers:
         raise RefusedError("this machine cannot run this job", hint="trainctl doctor")
@@ -77,12 +79,31 @@ def start(here: Here, request: Request, settings: Settings) -> Started:
         job.env_names,
         job.env_file,
     )
+    questions = (
+        code.ask(job.project, here.environ),
+        versions.ask(job.interpreter, job.cwd, variables),
+    )
     _create(here, run, job, variables)
-    handle = _submit(here, run, job, request, offers[0])
-    code.keep(run, asked)
-    if job.retries:
-        code.snapshot(run, job.project)
+    plan = kit_launch.render(
+        run, job.to_json(), 1, checkpoint=first, device=gpus.device(variables)
+    )
+    handle = here.platforms[job.platform].submit(Attempt(run.name, 1, plan), offers[0])
+    threading.Thread(target=_record_code, args=(here, run, job, *questions)).start()
     return Started(run, job, handle, notices)
+
+
+def _record_code(here: Here, run: RunFolder, job: Job, tree: Any, python: Any) -> None:
+    """What ran, while it runs already: git and the driver may take their time.
+
+    The interpreter waits for this thread before it ends. A full disk costs this part of the
+    record, not the run.
+    """
+    try:
+        if job.retries:
+            code.snapshot(run, job.project, here.environ)
+        code.keep(run, tree, python)
+    except OSError:
+        pass
 
 
 def _job(here: Here, request: Request, settings: Settings, command: Command, name: str) -> Job:
@@ -101,6 +122,7 @@ def _job(here: Here, request: Request, settings: Settings, command: Command, nam
         command=list(command.command),
         arguments_at=at,
         script=command.script,
+        source=command.source,
         kind=command.kind,
         cwd=here.cwd,
         project=code.project_of(here.cwd),
@@ -127,6 +149,7 @@ def _job(here: Here, request: Request, settings: Settings, command: Command, nam
             "why": hint.why,
         },
         checkpoint_dirs=list(folders.all),
+        asked={"python": settings.python, "checkpoint_dir": settings.checkpoint_dir},
         platform=request.platform,
         host=_host(),
         trainctl=__version__,
@@ -135,30 +158,47 @@ def _job(here: Here, request: Request, settings: Settings, command: Command, nam
 
 
 def _create(here: Here, run: RunFolder, job: Job, variables: dict[str, str]) -> None:
-    """Make the run's folder with all that its first attempt needs; it is a run once job.json is."""
+    """Make the run's folder with all that its first attempt needs; it is a run once job.json is.
+
+    Where the disk refuses, nothing is left of it.
+    """
     row = index.row(record.read(run), job.to_json())
     os.makedirs(here.home.runs, mode=0o700, exist_ok=True)
     os.makedirs(here.home.locks, mode=0o700, exist_ok=True)
     with index.Index.open(here.home) as known:
         known.add_with_folder(row, lambda: os.mkdir(run.path, 0o700))
+        try:
+            _fill(run, job, variables)
+            files.sync_folder(here.home.runs)
+        except OSError:
+            shutil.rmtree(run.path, ignore_errors=True)
+            known.drop([run.name])
+            raise
+
+
+def _fill(run: RunFolder, job: Job, variables: dict[str, str]) -> None:
     kit_launch.write_environment(run, variables)
     os.makedirs(job.checkpoint_dirs[0], exist_ok=True)
-    events.append(run.events, "submitted", {"platform": job.platform, "by_pid": os.getpid()})
+    events.append(run.events, "submitted", {"platform": job.platform, "by": by()})
     files.write_json(run.job, job.to_json())
-    files.sync_folder(here.home.runs)
 
 
-def _submit(here: Here, run: RunFolder, job: Job, request: Request, offer: Offer) -> Handle:
-    first = None
-    if request.resume not in {"auto", "never"}:
-        first = os.path.join(here.cwd, request.resume)
-        if not os.path.exists(first):
-            raise NotFoundError(f"--resume {request.resume}: there is no such checkpoint")
-    variables = kit_launch.read_environment(run)
-    plan = kit_launch.render(
-        run, job.to_json(), 1, checkpoint=first, device=gpus.device(variables)
-    )
-    return here.platforms[job.platform].submit(Attempt(run.name, 1, plan), offer)
+def by() -> dict[str, Any] | None:
+    """Who asks, so that another command can tell whether the asker still lives."""
+    me = process.identity(os.getpid())
+    return me.to_json() if me else None
+
+
+def _first_checkpoint(here: Here, request: Request) -> str | None:
+    if request.resume in {"auto", "never"}:
+        return None
+    path = os.path.normpath(os.path.join(here.cwd, os.path.expanduser(request.resume)))
+    if not os.path.exists(path):
+        raise NotFoundError(
+            f"--resume {request.resume}: there is no such checkpoint",
+            hint="--resume takes auto, never, or the path of a checkpoint",
+        )
+    return path
 
 
 def _name(here: Here, request: Request, settings: Settings) -> str:
@@ -193,10 +233,6 @@ def _wait_seconds(wait: float | None) -> float | None:
     return None if wait == float("inf") else wait
 
 
-def _nproc(settings: Settings) -> Any:
-    return settings.nproc
-
-
 def _path(here: Here) -> str | None:
     return here.environ.get("PATH")
 
@@ -217,10 +253,14 @@ def _notices(here: Here, job: Job) -> list[str]:
     there = checkpoints.scan([folder])
     if not there:
         return []
-    return [
-        f"{os.path.relpath(folder, here.cwd)} already holds {len(there)} checkpoints of an earlier "
-        "run: this run resumes from its own only, but its script may overwrite them"
-    ]
+    name = os.path.relpath(folder, here.cwd)
+    has = f"{name} already holds {counted(len(there), 'checkpoint')} of an earlier run"
+    return [f"{has}: this run resumes from its own only, but its script may overwrite them"]
+
+
+def counted(count: int, what: str) -> str:
+    """`1 checkpoint`, `3 checkpoints`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _refuse_native_windows() -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from trainctl import config
+from trainctl.checkpoints.resume import ResumeHint, resume_arguments
+from trainctl.checkpoints.script import Script, read_script
 from trainctl.checkpoints.selection import choose
 from trainctl.control import cards, code, environment, lookup
-from trainctl.control.launch import Request, Started, start
+from trainctl.control.launch import Request, Started, by, start
 from trainctl.control.wiring import Here
 from trainctl.errors import BusyError, NotFoundError, RefusedError
 from trainctl.kit import checkpoints, events, files, gpus, process
@@ -37,13 +41,15 @@ def resume(
     *,
     wanted: str | None = None,
     arguments: Sequence[str] = (),
+    as_recorded: bool = False,
     env: Sequence[str] = (),
     wait: float | None = None,
 ) -> Resumed:
-    """Start the next attempt with the recorded command, these arguments after it, the tree as it is.
+    """Start the next attempt: the recorded command, these arguments after it, the tree as it is.
 
     wanted: `last`, `best`, a step or a path; None takes the newest complete one of this run, or
-    begins anew where there is none. wait: seconds to wait for GPU cards; None refuses at once.
+    begins anew where there is none. as_recorded: leave out what earlier resumes have added.
+    wait: seconds to wait for GPU cards; None refuses at once.
     Raises BusyError while the run lives, NotFoundError for a checkpoint that is not there.
     """
     found = lookup.refresh(here, run)
@@ -51,27 +57,33 @@ def resume(
     job = jobs.read(run)
     if not os.path.isdir(job.cwd):
         raise NotFoundError(f"{job.cwd}, where {run.name} ran, is not there any more")
-    checkpoint = pick(run, job, found, wanted)
+    checkpoint = pick(run, job, wanted)
     number = (found.attempts[-1].number if found.attempts else 0) + 1
-    claimed = _cards(here, job, wait)
-    notices = _changes(run, job, arguments)
-    _write_environment(here, run, job, env)
-    recorded = {**job.to_json(), "gpus": claimed, "wait_seconds": _wait_seconds(wait)}
     before = kit_launch.read(run, number - 1)
-    earlier = before.extra if before else []
+    earlier = before.extra if before and not as_recorded else []
+    extra = [*earlier, *arguments]
+    script = read_script(job.source)
+    hint = _hint(here, job, script, extra)
+    claimed = _cards(here, job, wait)
+    notices, tree = _changes(here, run, job)
+    notices = [*_added(run, earlier, arguments), *_untold(checkpoint, script, hint), *notices]
+    _write_environment(here, run, job, env)
+    recorded = {
+        **job.to_json(),
+        "gpus": claimed,
+        "wait_seconds": _wait_seconds(wait),
+        "resume": {**job.resume, "args": list(hint.args)},
+    }
     plan = kit_launch.render(
         run,
         recorded,
         number,
         checkpoint=checkpoint,
         device=gpus.device(dict(here.environ)),
-        extra=[*earlier, *arguments],
+        extra=extra,
     )
-    events.append(
-        run.events,
-        "resumed",
-        {"attempt": number, "from": checkpoint, "arguments": list(arguments)},
-    )
+    asked = {"attempt": number, "from": checkpoint, "arguments": list(arguments), "by": by()}
+    events.append(run.events, "resumed", {**asked, **tree})
     offer = next(iter(here.platforms[job.platform].offers(job)))
     handle = here.platforms[job.platform].submit(Attempt(run.name, number, plan), offer)
     lookup.note(here, run)
@@ -99,24 +111,52 @@ def own_checkpoints(run: RunFolder, job: Job) -> list[checkpoints.Found]:
     return [item for item in found if checkpoints.is_complete(item, writers_alive=alive)]
 
 
-def pick(run: RunFolder, job: Job, found: Record, wanted: str | None) -> str | None:
-    """The checkpoint to go on from."""
+def pick(run: RunFolder, job: Job, wanted: str | None) -> str | None:
+    """The checkpoint to go on from; None: from the beginning."""
+    if wanted is None and job.resume["mode"] == "never":
+        return None
     there = own_checkpoints(run, job)
-    if wanted is not None and wanted != "last":
-        return choose(there, wanted, job.cwd)
-    newest = checkpoints.newest_complete(there)
+    newest = checkpoints.newest_complete(there) if wanted in {None, "last"} else None
     if newest is not None:
         return newest.path
-    if wanted == "last":
-        return choose(there, wanted, job.cwd)
-    del found
-    return None
+    return None if wanted is None else choose(there, wanted, job.cwd)
+
+
+def _hint(here: Here, job: Job, script: Script, extra: Sequence[str]) -> ResumeHint:
+    """How to tell the script where to go on, by its source and settings as they are now."""
+    given = [*job.command[job.arguments_at :], *extra]
+    settings = config.load(job.cwd, here.environ)
+    return resume_arguments(script, given, settings.resume_args)
+
+
+def _added(run: RunFolder, earlier: Sequence[str], arguments: Sequence[str]) -> list[str]:
+    """What its command has that the recorded one has not."""
+    notices: list[str] = []
+    if earlier:
+        notices.append(
+            f"with {_words(earlier)} as added before; "
+            f"to leave that out: trainctl resume --as-recorded {run.name}"
+        )
+    if arguments:
+        notices.append(f"with {_words(arguments)} added to the recorded arguments")
+    return notices
+
+
+def _words(arguments: Sequence[str]) -> str:
+    return shlex.join(argument.encode("utf-8", "replace").decode() for argument in arguments)
+
+
+def _untold(checkpoint: str | None, script: Script, hint: ResumeHint) -> list[str]:
+    """Said where the script may begin anew all the same."""
+    if checkpoint is None or hint.args or "TRAINCTL_RESUME_FROM" in script.variables:
+        return []
+    return [f"{hint.why}; only the variable TRAINCTL_RESUME_FROM names the checkpoint"]
 
 
 def _cards(here: Here, job: Job, wait: float | None) -> dict[str, Any]:
     if not job.gpus["count"]:
         return job.gpus
-    return cards.claim_of(here, int(job.gpus["count"]), None, wait=wait is not None)
+    return cards.claim_of(here, job.gpus["count"], job.gpus["ids"], wait=wait is not None)
 
 
 def _wait_seconds(wait: float | None) -> float | None:
@@ -125,23 +165,20 @@ def _wait_seconds(wait: float | None) -> float | None:
     return None if wait == float("inf") else wait
 
 
-def _changes(run: RunFolder, job: Job, arguments: Sequence[str]) -> list[str]:
-    """What is not as it was at the first attempt, said before it starts."""
-    notices: list[str] = []
-    if arguments:
-        notices.append(f"with {len(arguments)} more arguments than the first attempt")
+def _changes(here: Here, run: RunFolder, job: Job) -> tuple[list[str], dict[str, Any]]:
+    """What of the code is not as it was at the first attempt, and what it is now."""
     before = files.read_json(run.code)
     if not before or not before.get("commit"):
-        return notices
-    now, diff = code.describe(code.ask(job.project))
+        return [], {}
+    now, diff = code.describe(code.ask(job.project, here.environ))
+    tree = {"commit": now.get("commit"), "dirty": now.get("dirty")}
     if now.get("commit") != before["commit"]:
         was, is_ = str(before["commit"])[:8], str(now.get("commit"))[:8]
-        notices.append(f"the code is at commit {is_}, it was at {was}")
-    elif _read(run.diff) != diff:
-        notices.append(
-            "the working tree has changed since the first attempt: trainctl show --diff"
-        )
-    return notices
+        return [f"the code is at commit {is_}, it was at {was}"], tree
+    if _read(run.diff) != diff:
+        told = "the code has changed since the first attempt; as it was then: trainctl show --diff"
+        return [f"{told} {run.name}"], tree
+    return [], tree
 
 
 def _read(path: str) -> bytes:
@@ -165,19 +202,29 @@ def _write_environment(here: Here, run: RunFolder, job: Job, env: Sequence[str])
 
 
 def rerun(here: Here, run: RunFolder, arguments: Sequence[str], name: str | None) -> Started:
-    """A new run of the same job, from the beginning, with the tree and settings as they are now."""
+    """A new run of the same job, from the beginning, with the tree as it is now."""
     job = jobs.read(run)
     if not os.path.isdir(job.cwd):
         raise RefusedError(f"{job.cwd}, where {run.name} ran, is not there any more")
     given = {
+        "python": job.asked["python"],
+        "checkpoint_dir": job.asked["checkpoint_dir"],
+        "tags": tuple(job.tags),
+        "env_file": job.env_file,
         "retries": job.retries,
         "grace": job.grace_seconds,
         "gpus": int(job.gpus["count"]),
         "nproc": job.nproc,
         "max_hours": job.max_seconds / 3600 if job.max_seconds is not None else None,
-        "env": tuple([*(f"{key}={value}" for key, value in job.env.items()), *job.env_names]),
+        "env": (*(f"{key}={value}" for key, value in job.env.items()), *job.env_names),
     }
-    there = here._replace(cwd=job.cwd)
-    settings = here.settings._replace(**given)
-    request = Request([*job.typed, *arguments], name=name, tty=job.tty, rerun_of=run.name)
-    return start(there, request, settings)
+    there = here._replace(cwd=job.cwd, settings=config.load(job.cwd, here.environ))
+    request = Request(
+        [*job.typed, *arguments],
+        name=name,
+        gpu_ids=job.gpus["ids"],
+        resume=job.resume["mode"],
+        tty=job.tty,
+        rerun_of=run.name,
+    )
+    return start(there, request, there.settings._replace(**given))

@@ -20,6 +20,7 @@ class Job(NamedTuple):
     command: list[str]
     arguments_at: int  # where in `command` the script's own arguments begin
     script: int | None  # where in `command` the Python script stands, if there is one
+    source: str | None  # the file that holds its source, where it is known
     kind: str  # script | module | program
     cwd: str
     project: str
@@ -27,7 +28,7 @@ class Job(NamedTuple):
     env: dict[str, str]
     env_names: list[str]
     env_file: str | None
-    gpus: dict[str, Any]  # count, candidates
+    gpus: dict[str, Any]  # count, candidates, ids (of --gpu-ids, else null)
     wait_seconds: float | None  # None: for ever
     after: str | None
     nproc: int | str | None
@@ -40,6 +41,7 @@ class Job(NamedTuple):
     tags: list[str]
     resume: dict[str, Any]  # mode (auto | never), args, why
     checkpoint_dirs: list[str]
+    asked: dict[str, Any]  # python and checkpoint_dir as they were set, for a rerun
     platform: str
     host: dict[str, Any]
     trainctl: str
@@ -51,7 +53,7 @@ class Job(NamedTuple):
 
 
 def read(run: RunFolder) -> Job:
-    """The job of a run. Raises TrainctlError where it is absent, damaged or of a newer trainctl."""
+    """The job of a run. Raises TrainctlError where it is absent, damaged or too new."""
     value = files.read_json(run.job)
     if value is None:
         raise TrainctlError(f"{run.job} is missing or damaged", hint=f"trainctl delete {run.name}")
@@ -61,7 +63,7 @@ def read(run: RunFolder) -> Job:
 def from_json(value: dict[str, Any], run: RunFolder) -> Job:
     if cast("int", value.get("schema", 0)) > SCHEMA:
         raise TrainctlError(
-            f"{run.name} was made by trainctl {value.get('trainctl')}, which is newer than this one",
+            f"{run.name} was made by trainctl {value.get('trainctl')}, which is newer than this",
             hint="install that version, or a newer one",
         )
     try:
