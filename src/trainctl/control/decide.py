@@ -34,7 +34,8 @@ class Known(NamedTuple):
     """What the record says of the attempt that was looked at. Times by the controller's clock.
 
     contact: what looks have shown, this one included; None while nobody has ever seen it.
-    requested: when a platform was last asked to start it; None while none was.
+    requested: when a platform was last asked to start it; None while none was, or the one who
+    asked is dead.
     due: when it may start. startable: how to start it is known.
     stopping: a person asked for the run's end; told: this attempt has heard of it.
     """
@@ -67,24 +68,29 @@ class Decision(NamedTuple):
     delay_seconds: float = 0.0
 
 
+_TELL = Decision(Action.STOP, "a person asked for its end")
+_WATCH = Decision(Action.WATCH, "its agent is not alive")
+
+
 def decide(
     seen: Observation, known: Known, past: Past, traits: Traits, patience: Patience
 ) -> Decision:
     """What to do, and why."""
-    tell = known.stopping and not known.told
     match seen.phase:
         case Phase.UNKNOWN:
             return _silent(seen, known, patience)
+        case _ if traits.retries_itself:
+            return _on_its_own(seen, known, patience)
         case Phase.GONE if known.contact is None:
             return _not_started(seen, known, patience)
-        case Phase.ENDED if not traits.retries_itself:
+        case Phase.ENDED:
             return _ended(seen, known, past)
-        case _ if tell:
-            return Decision(Action.STOP, "a person asked for its end")
-        case _ if traits.retries_itself and not seen.watched:
-            return Decision(Action.WATCH, "its agent is not alive")
-        case Phase.GONE if not traits.retries_itself:
+        case _ if known.stopping and not known.told:
+            return _TELL
+        case Phase.GONE:
             return _gone(seen, known, past, patience)
+        case _ if not seen.watched:
+            return _WATCH
         case _:
             return Decision(Action.WAIT, f"it is {seen.phase}")
 
@@ -115,25 +121,32 @@ def _silent(seen: Observation, known: Known, patience: Patience) -> Decision:
     return Decision(action, f"no answer for {silent:.0f} s", evidence=seen.evidence)
 
 
+def _on_its_own(seen: Observation, known: Known, patience: Patience) -> Decision:
+    """Its host judges and retries: it only needs to hear of a stop, and an agent that lives."""
+    if known.stopping and not known.told:
+        return _TELL
+    if known.contact is None and _starting(seen, known, patience):
+        return Decision(Action.WAIT, "it is being started")
+    return Decision(Action.WAIT, f"it is {seen.phase}") if seen.watched else _WATCH
+
+
+def _starting(seen: Observation, known: Known, patience: Patience) -> bool:
+    """Whether somebody asked for it lately. A clock set back does not make it so for ever."""
+    return known.requested is not None and abs(seen.at - known.requested) < patience.claim_seconds
+
+
 def _not_started(seen: Observation, known: Known, patience: Patience) -> Decision:
     """Nobody has seen it: it is not due, or on its way, or whoever wanted to start it died."""
-    if known.requested is not None and _within(seen.at, known.requested, patience.claim_seconds):
+    if _starting(seen, known, patience):
         return Decision(Action.WAIT, "it is being started")
     if known.stopping:
-        return Decision(
-            Action.FINISH, "a person asked for its end", "stopped", "before it started"
-        )
+        return Decision(Action.FINISH, _TELL.why, "stopped", "before it started")
     if seen.at < known.due:
         return Decision(Action.WAIT, f"it starts in {known.due - seen.at:.0f} s")
     if not known.startable:
-        evidence = "the command that asked for it died before it could start it"
-        return Decision(Action.FINISH, evidence, "setup_failed", evidence)
+        why = "trainctl was ended before it could start it"
+        return Decision(Action.FINISH, why, "setup_failed", why)
     return Decision(Action.SUBMIT, "it was asked for, and is not there")
-
-
-def _within(now: float, since: float, seconds: float) -> bool:
-    """Whether it is not longer ago. A clock that was set back does not make it for ever."""
-    return abs(now - since) < seconds
 
 
 def _gone(seen: Observation, known: Known, past: Past, patience: Patience) -> Decision:
@@ -150,7 +163,7 @@ def _gone(seen: Observation, known: Known, past: Past, patience: Patience) -> De
 def _ended(seen: Observation, known: Known, past: Past) -> Decision:
     reason = seen.reason or "unknown_exit"
     if known.stopping:
-        return Decision(Action.FINISH, "a person asked for its end", reason, seen.evidence)
+        return Decision(Action.FINISH, _TELL.why, reason, seen.evidence)
     verdict = retry.verdict([*past.before, past.this._replace(reason=reason)], past.retries)
     if verdict.crash_loop:
         evidence = f"{verdict.why}; the last one: {seen.evidence}"

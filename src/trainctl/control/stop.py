@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from trainctl.control import lookup
+from trainctl.control import journal, lookup
+from trainctl.control.reconcile import reconcile
 from trainctl.control.wiring import Here
-from trainctl.errors import BusyError
-from trainctl.kit import events
 from trainctl.kit.names import RunFolder
 from trainctl.runs import job as jobs
 from trainctl.runs.record import Record
@@ -16,22 +13,17 @@ NOW = 0.0
 
 
 def ask(here: Here, run: RunFolder, grace_seconds: float | None = None) -> Record:
-    """Ask the run to end: SIGTERM, the grace (the job's own if None), SIGKILL.
+    """Ask the run to end: SIGTERM, the grace (the job's own if None), SIGKILL. Ended is done.
 
-    Already ended is done. Raises BusyError while another command is just starting it.
+    The wish is written first. Whoever looks next tells it to whatever attempt there is by then,
+    also to one that another command is just starting.
     """
     found = lookup.refresh(here, run)
     if not found.living:
         return found
-    if found.last is None:
-        raise BusyError(
-            f"{run.name} is being started by another trainctl at this moment",
-            hint=f"try again; if that one died, the run can go: trainctl delete {run.name}",
-        )
     grace = jobs.read(run).grace_seconds if grace_seconds is None else grace_seconds
-    events.append(run.events, "stop_requested", {"grace_seconds": grace})
-    handle = lookup.handle_of(here, run, found.last.number)
-    here.platforms["local"].stop(handle, timedelta(seconds=grace))
+    journal.note(here, run, "stop_requested", {"grace_seconds": grace})
+    reconcile(here, [run.name])
     return found
 
 

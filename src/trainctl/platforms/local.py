@@ -87,9 +87,9 @@ class LocalPlatform:
         now = self._clock.now()
         run, attempt = self._run(handle), self._attempt(handle)
         try:
-            if not os.path.isdir(attempt.path):
-                return Observation(Phase.GONE, now, False, evidence=f"no {attempt.path}")
             watched = locks.is_taken(run.agent_lock)
+            if not os.path.isdir(attempt.path):
+                return Observation(Phase.GONE, now, watched, evidence=f"no {attempt.path}")
             if os.path.exists(attempt.exit):
                 return _ended(attempt, now, watched=watched)
             begun = (files.read_json(attempt.pid) or {}).get("trainer") is not None
@@ -109,10 +109,10 @@ class LocalPlatform:
         )
 
     def stop(self, handle: Handle, grace: timedelta) -> None:
-        run, attempt = self._run(handle), self._attempt(handle)
-        if not os.path.isdir(attempt.path) or not record.read(run).living:
+        run, number = self._run(handle), self._attempt(handle).number
+        if not os.path.isdir(run.path) or not record.read(run).living:
             return
-        requests.ask_to_stop(run, attempt.number, grace.total_seconds(), "asked by a person")
+        requests.ask_to_stop(run, number, grace.total_seconds(), "asked by a person")
         self.watch(handle)
 
     def owned(self) -> Iterable[Handle]:

@@ -6,6 +6,14 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 
+class Request(NamedTuple):
+    """A start that was asked of the platform. by: the asker's process, as kit.process has it."""
+
+    at: float
+    by: Mapping[str, Any] | None
+    automatic: bool
+
+
 class Contact(NamedTuple):
     """What earlier looks at an attempt have shown. Times in seconds since the epoch."""
 
@@ -39,8 +47,7 @@ class Asked(NamedTuple):
     """All of it, by the attempt's number."""
 
     platform: str
-    requested: dict[int, float]  # when its start was last asked of the platform
-    automatic: set[int]
+    requested: dict[int, Request]  # the newest of each attempt
     contacts: dict[int, Contact]
     judged: dict[int, Judged]
     stop: StopAsked | None
@@ -60,7 +67,7 @@ class Asked(NamedTuple):
 
 def fold(records: Iterable[Mapping[str, Any]]) -> Asked:
     """What these records of run.jsonl, oldest first, say together."""
-    asked = Asked("local", {}, set(), {}, {}, None, set())
+    asked = Asked("local", {}, {}, {}, None, set())
     for record in records:
         asked = _with(asked, record)
     return asked
@@ -68,16 +75,16 @@ def fold(records: Iterable[Mapping[str, Any]]) -> Asked:
 
 def _with(asked: Asked, record: Mapping[str, Any]) -> Asked:
     number, at = int(record.get("attempt", 1)), float(record["at"])
+    request = Request(at, record.get("by"), automatic=bool(record.get("automatic")))
     match record["event"]:
         case "submitted":
-            asked.requested[number] = at
+            asked.requested[number] = request
             return asked._replace(platform=str(record.get("platform", "local")))
         case "resumed":
-            asked.requested[number] = at
+            asked.requested[number] = request
             return asked._replace(stop=None)
         case "attempt_requested":
-            asked.requested[number] = at
-            asked.automatic.update([number] if record.get("automatic") else [])
+            asked.requested[number] = request
         case "contact":
             asked.contacts[number] = Contact(**_fields(Contact, record))
         case "judged":

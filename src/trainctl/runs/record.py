@@ -108,9 +108,10 @@ def _fold(attempts: list[AttemptRecord], asked: Asked) -> State:
         for move in attempt.moves:
             state = advance(state, move)
     wanted = asked.wanted([attempt.number for attempt in attempts])
-    if attempts and wanted in asked.requested:
+    request = None if wanted is None else asked.requested.get(wanted)
+    if attempts and request is not None:
         state = _settle(state, attempts[-1])
-        goes_on = wanted in asked.automatic and state is State.INTERRUPTED
+        goes_on = request.automatic and state is State.INTERRUPTED
         state = advance(state, Event.RETRIED if goes_on else Event.RESUMED)
     return state
 

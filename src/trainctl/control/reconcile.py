@@ -1,0 +1,266 @@
+"""Bring runs to what was asked of them: observe, decide, apply, and again until nothing is to do.
+
+Level-triggered: every decision is made from the record and one look, never from what an earlier
+call did. What is written is written only if nobody has written since the record was read, so any
+number of controllers may do this at once, and each may die between any two steps.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from trainctl.control import attempts, journal
+from trainctl.control.decide import Action, Decision, Known, Past, Patience, decide, remembered
+from trainctl.control.wiring import Here
+from trainctl.errors import BusyError, ProviderError, TrainctlError
+from trainctl.kit import files, launch, process, retry
+from trainctl.kit.names import RunFolder
+from trainctl.platforms.protocol import Handle, Observation, Phase, Platform
+from trainctl.runs import job as jobs
+from trainctl.runs import record
+from trainctl.runs.asked import Contact, Request
+from trainctl.runs.record import Record
+
+ROUNDS = 6  # judge, ask, see: more is never needed, and less is mended by the next call
+_CHANGES = frozenset((Action.SUBMIT, Action.STOP, Action.RETRY, Action.FINISH))
+
+
+class Looked(NamedTuple):
+    """One run after it was looked after. decision: the last one; None where it lives no more."""
+
+    run: RunFolder
+    record: Record
+    decision: Decision | None
+
+
+class _Target(NamedTuple):
+    """The attempt of a living run that should be there now."""
+
+    run: RunFolder
+    record: Record
+    number: int
+    platform: Platform
+    handle: Handle
+
+
+def reconcile(
+    here: Here, run_names: Sequence[str], patience: Patience | None = None
+) -> list[Looked]:
+    """Look after these runs, in as few questions as there are platforms. WARN is to be shown."""
+    patience = patience or Patience()
+    done: dict[str, Looked] = {}
+    moving = list(run_names)
+    for _ in range(ROUNDS):
+        targets: list[_Target] = []
+        for name in moving:
+            run = here.home.run(name)
+            found = record.read(run)
+            target = _target(here, run, found)
+            if target is not None:
+                targets.append(target)
+            else:
+                decision = done[name].decision if name in done else _out_of_reach(here, found)
+                done[name] = Looked(run, found, decision)
+        moving.clear()
+        for target, seen in _observe(targets):
+            looked, again = _look_after(here, target, seen, patience)
+            done[target.run.name] = looked
+            if again:
+                moving.append(target.run.name)
+        if not moving:
+            break
+    return [done[name] for name in run_names]
+
+
+def _target(here: Here, run: RunFolder, found: Record) -> _Target | None:
+    platform = here.platforms.get(found.asked.platform)
+    number = found.wanted or (found.last.number if found.last else None)
+    if not found.living or platform is None or number is None:
+        return None
+    return _Target(run, found, number, platform, platform.handle(run.name, number))
+
+
+def _out_of_reach(here: Here, found: Record) -> Decision | None:
+    if not found.living or found.asked.platform in here.platforms:
+        return None
+    return Decision(Action.WARN, f"nothing here can reach {found.asked.platform}")
+
+
+def _observe(targets: Sequence[_Target]) -> list[tuple[_Target, Observation]]:
+    """One question for each platform."""
+    asked: dict[str, list[_Target]] = {}
+    for target in targets:
+        asked.setdefault(target.platform.name, []).append(target)
+    seen: list[tuple[_Target, Observation]] = []
+    for those in asked.values():
+        answers = those[0].platform.observe([target.handle for target in those])
+        seen.extend((target, answers[target.handle]) for target in those)
+    return seen
+
+
+def _look_after(
+    here: Here, target: _Target, seen: Observation, patience: Patience
+) -> tuple[Looked, bool]:
+    """One look, and whether it changed something, so that another is due."""
+    try:
+        target, contact = _remember(here, target, seen, patience)
+        known = _known(target, contact, seen)
+        traits = target.platform.traits
+        decision = decide(seen, known, _past(target, seen), traits, patience)
+        changed = _apply(here, target, seen, decision)
+    except BusyError as error:  # somebody else is at it
+        decision, changed = Decision(Action.WAIT, error.message), False
+    except (TrainctlError, OSError) as error:
+        decision, changed = Decision(Action.WARN, str(error)), False
+    return Looked(target.run, target.record, decision), changed
+
+
+def _remember(
+    here: Here, target: _Target, seen: Observation, patience: Patience
+) -> tuple[_Target, Contact | None]:
+    """What looks have shown, kept between commands; where the host keeps no record of its own."""
+    before = target.record.asked.contacts.get(target.number)
+    if target.platform.traits.retries_itself:
+        there = target.record.wanted != target.number
+        return target, remembered(before or (Contact() if there else None), seen, patience)
+    now = remembered(before, seen, patience)
+    if now is None or now == before:
+        return target, now
+    fields = {"attempt": target.number, **now._asdict()}
+    if not journal.note_if_unchanged(here, target.run, target.record, "contact", fields):
+        raise BusyError(f"another trainctl is looking after {target.run.name}")
+    return target._replace(record=record.read(target.run)), now
+
+
+def _known(target: _Target, contact: Contact | None, seen: Observation) -> Known:
+    asked, number = target.record.asked, target.number
+    planned = asked.judged.get(number - 1)
+    due = planned.at + planned.delay_seconds if planned and planned.at <= seen.at else 0.0
+    startable = contact is not None or planned is not None or _has_plan(target)
+    return Known(
+        contact=contact,
+        requested=_being_started(asked.requested.get(number)),
+        due=due,
+        startable=startable,
+        stopping=asked.stop is not None,
+        told=number in asked.stop_sent,
+    )
+
+
+def _being_started(request: Request | None) -> float | None:
+    """When it was asked for, unless the one who asked died over it."""
+    if request is None or (request.by and not process.is_alive(process.identity_of(request.by))):
+        return None
+    return request.at
+
+
+def _has_plan(target: _Target) -> bool:
+    return os.path.exists(target.run.launch(target.number))
+
+
+def _past(target: _Target, seen: Observation) -> Past:
+    found, number = target.record, target.number
+    this = retry.Ended("", 0.0, saved=False, automatic=False)
+    if target.platform.traits.retries_itself or seen.phase not in (Phase.ENDED, Phase.GONE):
+        return Past([], this, 0)
+    before = [_as_ended(found, other.number) for other in found.attempts if other.number < number]
+    if found.wanted != number:
+        this = _as_ended(found, number, seen)
+    return Past(before, this, jobs.read(target.run).retries)
+
+
+def _as_ended(found: Record, number: int, seen: Observation | None = None) -> retry.Ended:
+    attempt = next(other for other in found.attempts if other.number == number)
+    started, ended = attempt.started, attempt.ended
+    if seen is not None:
+        started, ended = seen.started or started, seen.ended or seen.at
+    seconds = (ended or 0.0) - started if started else 0.0
+    reason = str(attempt.reason or "unknown_exit")
+    return retry.Ended(reason, seconds, bool(attempt.checkpoints), attempt.automatic)
+
+
+def _apply(here: Here, target: _Target, seen: Observation, decision: Decision) -> bool:
+    """Do what was decided; whether that changed something."""
+    match decision.action:
+        case Action.WATCH:
+            target.platform.watch(target.handle)
+        case Action.STOP:
+            _stop(here, target)
+        case Action.SUBMIT:
+            _submit(here, target)
+        case Action.RETRY | Action.FINISH:
+            _judge(here, target, seen, decision)
+        case Action.WAIT | Action.WARN:
+            pass
+    return decision.action in _CHANGES
+
+
+def _stop(here: Here, target: _Target) -> None:
+    stop = target.record.asked.stop
+    grace = stop.grace_seconds if stop else 0.0
+    target.platform.stop(target.handle, timedelta(seconds=grace))
+    fields = {"attempt": target.number}
+    # If somebody asked again meanwhile, perhaps with less grace, that is still to be told.
+    journal.note_if_unchanged(here, target.run, target.record, "stop_sent", fields)
+
+
+def _submit(here: Here, target: _Target) -> None:
+    """The intent first: who writes it asks the platform; a crash after it shows by a look."""
+    run, number = target.run, target.number
+    job = jobs.read(run)
+    asked = number in target.record.asked.requested
+    plan = (launch.read(run, number) if asked else None) or _plan(run, job, number)
+    fields = {"attempt": number, "automatic": plan.automatic, "from": plan.resumed_from}
+    with journal.unchanged(run, target.record) as still:
+        if not still:
+            return
+        plan.write(run, number)
+        journal.append(here, run, "attempt_requested", {**fields, "by": journal.me()})
+    try:
+        attempts.submit(here, run, job, number, plan)
+    except (BusyError, ProviderError):  # to be asked again, under the same number
+        raise
+    except TrainctlError as error:
+        attempts.refused(here, run, number, error)
+
+
+def _plan(run: RunFolder, job: jobs.Job, number: int) -> launch.Launch:
+    """As nobody is there to ask: the recorded code, and the newest checkpoint if it may resume."""
+    before = launch.read(run, number - 1)
+    fields: dict[str, Any] = job.to_json()
+    newest = launch.newest_checkpoint(run, fields) if job.resume["mode"] != "never" else None
+    return launch.render(
+        run,
+        fields,
+        number,
+        checkpoint=newest.path if newest else None,
+        automatic=True,
+        device=before.variables.get("TRAINCTL_DEVICE", "cpu") if before else "cpu",
+        extra=before.extra if before else (),
+    )
+
+
+def _judge(here: Here, target: _Target, seen: Observation, decision: Decision) -> None:
+    """Write how it ended. What is only absent is told to end first: a listing can lag for long."""
+    if seen.phase is Phase.GONE:
+        target.platform.stop(target.handle, timedelta(0))
+    again = decision.action is Action.RETRY
+    fields = {
+        "attempt": target.number,
+        "reason": decision.reason,
+        "evidence": decision.evidence,
+        "next": target.number + 1 if again else None,
+        "delay_seconds": decision.delay_seconds,
+        "why": decision.why,
+        "started": seen.started,
+        "ended": seen.ended or seen.at,
+    }
+    with journal.unchanged(target.run, target.record) as still:
+        if not still:
+            return
+        if not again:
+            files.remove(target.run.secrets)
+        journal.append(here, target.run, "judged", fields)
