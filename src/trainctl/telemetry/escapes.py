@@ -18,7 +18,8 @@ _INTERMEDIATES = r"[ -/]{0,8}"
 _STRING_LIMIT = 8192  # what claims to be longer is shown as text: it must not hide a log
 _STRING_BODY = rf"[^\x07\x1b\n]{{0,{_STRING_LIMIT}}}"
 
-_SEQUENCE = re.compile(  # it begins with one set, which lets `re` search quickly
+# Patterns are compiled at first use, which most commands never have: it takes 2 ms.
+_SEQUENCE = (  # it begins with one set, which lets `re` search quickly
     rf"[\x1b{_LONE}](?:(?<!\x1b)[{_LONE}]*|(?<=\x1b)(?:"
     r"(?P<move>\[[0-9]{0,9}[A-GJK]|M)"
     r"|(?P<colour>\[[0-9;:]{0,64}m)"
@@ -27,7 +28,7 @@ _SEQUENCE = re.compile(  # it begins with one set, which lets `re` search quickl
     rf"|{_INTERMEDIATES}[0-OQ-WYZ`-~\\]"
     r")?)"
 )
-_UNFINISHED = re.compile(
+_UNFINISHED = (
     rf"\x1b(?:\[{_PARAMETERS}{_INTERMEDIATES}|[\]PX^_]{_STRING_BODY}\x1b?|{_INTERMEDIATES})\Z"
 )
 COLOURS = re.compile(r"(\x1b\[[0-9;:]{0,64}m)")  # grouped, so that split keeps them
@@ -43,7 +44,7 @@ def picture(character: str) -> str:
     return "\N{SYMBOL FOR DELETE}" if code == 0x7F else REPLACEMENT
 
 
-_UNSAFE = re.compile(rf"[\r\x08\x1b{_LONE}]")
+_UNSAFE = rf"[\r\x08\x1b{_LONE}]"
 
 
 def neutralise(text: str, *, multiline: bool = False) -> str:
@@ -56,7 +57,7 @@ def neutralise(text: str, *, multiline: bool = False) -> str:
         return text
     if not multiline:
         text = text.replace("\n", picture("\n")).replace("\t", picture("\t"))
-    return _UNSAFE.sub(lambda found: picture(found[0]), text)
+    return re.sub(_UNSAFE, lambda found: picture(found[0]), text)
 
 
 def tame(text: str, *, colour: bool) -> str:
@@ -73,7 +74,7 @@ def tame(text: str, *, colour: bool) -> str:
             return _pictures(found[0])
         return "" if len(found[0]) > 1 else picture("\x1b")
 
-    return _SEQUENCE.sub(replace, text)
+    return re.sub(_SEQUENCE, replace, text)
 
 
 def _pictures(text: str) -> str:
@@ -94,6 +95,6 @@ def unfinished_from(text: str) -> int:
         return end
     before = text.rfind("\x1b", 0, last)  # of a string whose terminator, ESC \, is cut in two
     for start in (before, last):
-        if start >= 0 and _UNFINISHED.match(text, start):
+        if start >= 0 and re.match(_UNFINISHED, text[start:]):
             return start
     return end
