@@ -13,15 +13,15 @@ from trainctl.checkpoints.folders import checkpoint_folders
 from trainctl.checkpoints.resume import resume_arguments
 from trainctl.checkpoints.script import read_script
 from trainctl.config import Settings
-from trainctl.control import cards, code, environment, versions
+from trainctl.control import attempts, cards, code, environment, journal, versions
 from trainctl.control.interpreter import Command, resolve
 from trainctl.control.pythons import World
 from trainctl.control.wiring import Here
 from trainctl.errors import NotFoundError, RefusedError, UsageError
-from trainctl.kit import checkpoints, events, files, gpus, process
+from trainctl.kit import checkpoints, events, files, gpus
 from trainctl.kit import launch as kit_launch
 from trainctl.kit.names import RunFolder
-from trainctl.platforms.protocol import Attempt, Handle
+from trainctl.platforms.protocol import Handle
 from trainctl.runs import index, naming, record
 from trainctl.runs.job import Job
 from trainctl.version import __version__
@@ -48,12 +48,13 @@ class Request(NamedTuple):
 
 
 class Started(NamedTuple):
-    """A run that was submitted, and what its user should hear about it."""
+    """An attempt that was submitted, and what its user should hear about it."""
 
     run: RunFolder
     job: Job
     handle: Handle
     notices: list[str]
+    number: int = 1
 
 
 def start(here: Here, request: Request, settings: Settings) -> Started:
@@ -87,7 +88,7 @@ def start(here: Here, request: Request, settings: Settings) -> Started:
     plan = kit_launch.render(
         run, job.to_json(), 1, checkpoint=first, device=gpus.device(variables)
     )
-    handle = here.platforms[job.platform].submit(Attempt(run.name, 1, plan), offers[0])
+    handle = attempts.start(here, run, job, 1, plan)
     threading.Thread(target=_record_code, args=(here, run, job, *questions)).start()
     return Started(run, job, handle, notices)
 
@@ -179,14 +180,8 @@ def _create(here: Here, run: RunFolder, job: Job, variables: dict[str, str]) -> 
 def _fill(run: RunFolder, job: Job, variables: dict[str, str]) -> None:
     kit_launch.write_environment(run, variables)
     os.makedirs(job.checkpoint_dirs[0], exist_ok=True)
-    events.append(run.events, "submitted", {"platform": job.platform, "by": by()})
+    events.append(run.events, "submitted", {"platform": job.platform, "by": journal.me()})
     files.write_json(run.job, job.to_json())
-
-
-def by() -> dict[str, Any] | None:
-    """Who asks, so that another command can tell whether the asker still lives."""
-    me = process.identity(os.getpid())
-    return me.to_json() if me else None
 
 
 def _first_checkpoint(here: Here, request: Request) -> str | None:

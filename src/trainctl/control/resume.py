@@ -5,34 +5,23 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from trainctl import config
 from trainctl.checkpoints.resume import ResumeHint, resume_arguments
 from trainctl.checkpoints.script import Script, read_script
 from trainctl.checkpoints.selection import choose
-from trainctl.control import cards, code, environment, lookup
-from trainctl.control.launch import Request, Started, by, start
+from trainctl.control import attempts, cards, code, environment, journal, lookup
+from trainctl.control.launch import Request, Started, start
 from trainctl.control.wiring import Here
 from trainctl.errors import BusyError, NotFoundError, RefusedError
-from trainctl.kit import checkpoints, events, files, gpus, process
+from trainctl.kit import checkpoints, files, gpus, process
 from trainctl.kit import launch as kit_launch
 from trainctl.kit.names import RunFolder
-from trainctl.platforms.protocol import Attempt, Handle
+from trainctl.platforms.protocol import Handle
 from trainctl.runs import job as jobs
 from trainctl.runs.job import Job
 from trainctl.runs.record import Record
-
-
-class Resumed(NamedTuple):
-    """What was started, from which checkpoint (None: from the beginning), and what changed."""
-
-    run: RunFolder
-    job: Job
-    handle: Handle
-    number: int
-    checkpoint: str | None
-    notices: list[str]
 
 
 def resume(
@@ -44,7 +33,7 @@ def resume(
     as_recorded: bool = False,
     env: Sequence[str] = (),
     wait: float | None = None,
-) -> Resumed:
+) -> Started:
     """Start the next attempt: the recorded command, these arguments after it, the tree as it is.
 
     wanted: `last`, `best`, a step or a path; None takes the newest complete one of this run, or
@@ -66,8 +55,12 @@ def resume(
     hint = _hint(here, job, script, extra)
     claimed = _cards(here, job, wait)
     notices, tree = _changes(here, run, job)
-    notices = [*_added(run, earlier, arguments), *_untold(checkpoint, script, hint), *notices]
-    _write_environment(here, run, job, env)
+    notices = [
+        _goes_on(here, run, number, checkpoint),
+        *_added(run, earlier, arguments),
+        *_untold(checkpoint, script, hint),
+        *notices,
+    ]
     recorded = {
         **job.to_json(),
         "gpus": claimed,
@@ -82,12 +75,18 @@ def resume(
         device=gpus.device(dict(here.environ)),
         extra=extra,
     )
-    asked = {"attempt": number, "from": checkpoint, "arguments": list(arguments), "by": by()}
-    events.append(run.events, "resumed", {**asked, **tree})
-    offer = next(iter(here.platforms[job.platform].offers(job)))
-    handle = here.platforms[job.platform].submit(Attempt(run.name, number, plan), offer)
+    asked = {"attempt": number, "from": checkpoint, "arguments": list(arguments), **tree}
+    with journal.unchanged(run, found) as still:  # of two at once, one resumes
+        if not still:
+            raise BusyError(
+                f"another trainctl has just changed {run.name}", hint=f"trainctl show {run.name}"
+            )
+        _write_environment(here, run, job, env)
+        plan.write(run, number)
+        journal.append(here, run, "resumed", {**asked, "by": journal.me()})
+    handle = attempts.start(here, run, job, number, plan)
     lookup.note(here, run)
-    return Resumed(run, job, handle, number, checkpoint, notices)
+    return Started(run, job, handle, notices, number)
 
 
 def _refuse_living(run: RunFolder, found: Record) -> None:
@@ -127,6 +126,14 @@ def _hint(here: Here, job: Job, script: Script, extra: Sequence[str]) -> ResumeH
     given = [*job.command[job.arguments_at :], *extra]
     settings = config.load(job.cwd, here.environ)
     return resume_arguments(script, given, settings.resume_args)
+
+
+def _goes_on(here: Here, run: RunFolder, number: int, checkpoint: str | None) -> str:
+    if checkpoint is None:
+        return f"attempt {number} of {run.name} starts from the beginning: no checkpoint is taken"
+    near = os.path.relpath(checkpoint, here.cwd)
+    where = checkpoint if near.startswith("..") else near
+    return f"attempt {number} of {run.name} goes on from {where}"
 
 
 def _added(run: RunFolder, earlier: Sequence[str], arguments: Sequence[str]) -> list[str]:
