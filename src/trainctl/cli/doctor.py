@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
-from trainctl import config
 from trainctl.cli import output
 from trainctl.cli.stand import folder
-from trainctl.control.doctor import Finding, Machine, examine
-from trainctl.kit.names import Home
 from trainctl.telemetry.escapes import neutralise
+
+if TYPE_CHECKING:
+    from trainctl.control.doctor import Finding, Machine
 
 HELP = """\
 Examine this machine, the settings, the state folder and its runs. Nothing is changed; what is
@@ -30,6 +31,8 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 @click.command("doctor", help=HELP)
 @click.option("--json", "as_json", is_flag=True, help="The documented envelope, on stdout.")
 def doctor_command(*, as_json: bool) -> int:
+    from trainctl.control.doctor import examine
+
     findings = examine(_machine())
     count = Counter(finding.level for finding in findings)
     if as_json:
@@ -44,6 +47,9 @@ def doctor_command(*, as_json: bool) -> int:
 
 def _machine() -> Machine:
     """This machine, with whatever is right of the settings: a broken file is a finding, no end."""
+    from trainctl import config
+    from trainctl.control.doctor import Machine
+    from trainctl.kit.names import Home
     from trainctl.runs import index
 
     environ = dict(os.environ)

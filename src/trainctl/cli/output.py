@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from trainctl.errors import TrainctlError
+from trainctl.telemetry.escapes import neutralise
 
 SCHEMA = "trainctl/1"
 
@@ -23,8 +24,6 @@ def print_json_error(error: TrainctlError, code: int) -> None:
 
 
 def print_error(error: TrainctlError) -> None:
-    from trainctl.telemetry.escapes import neutralise
-
     note(f"trainctl: {neutralise(error.message, multiline=True)}")
     if error.hint:
         note(f"  try: {neutralise(error.hint, multiline=True)}")
@@ -61,8 +60,6 @@ def table(
 
     styles: of the columns, `right` for numbers, or empty.
     """
-    from trainctl.telemetry.escapes import neutralise
-
     safe = [[neutralise(cell) for cell in row] for row in rows]
     if is_terminal():
         _rich_table(heads, safe, styles)

@@ -12,6 +12,7 @@ import click
 from trainctl.cli import output, stand
 from trainctl.kit import files
 from trainctl.runs.state import State, next_command
+from trainctl.telemetry.escapes import neutralise
 
 if TYPE_CHECKING:
     from trainctl.kit.names import RunFolder
@@ -38,7 +39,6 @@ _SHOWN_CHECKPOINTS = 5
 def show_command(run: str | None, diff: bool, as_json: bool) -> int:
     from trainctl.control import lookup
     from trainctl.runs import job as jobs
-    from trainctl.telemetry.escapes import neutralise
 
     here = stand.here()
     folder = lookup.find(here, run)
@@ -183,8 +183,6 @@ def _checkpoints(job: Job, found: Record) -> list[tuple[str, str]]:
 
 
 def _print_diff(folder: RunFolder) -> None:
-    from trainctl.telemetry.escapes import neutralise
-
     try:
         with open(folder.diff, "rb") as file:
             text = file.read().decode("utf-8", "replace")
