@@ -231,7 +231,7 @@ def _plan(run: RunFolder, job: jobs.Job, number: int) -> launch.Launch:
     """As nobody is there to ask: the recorded code, and the newest checkpoint if it may resume."""
     before = launch.read(run, number - 1)
     fields: dict[str, Any] = job.to_json()
-    newest = launch.newest_checkpoint(run, fields) if job.resume["mode"] != "never" else None
+    newest = launch.newest_checkpoint(fields) if job.resume["mode"] != "never" else None
     return launch.render(
         run,
         fields,

@@ -1,1 +1,1 @@
-"""What controller and host both need: standard library only, Python 3.8, shipped in the kit's zip."""
+"""What controller and host both need: standard library, Python 3.8, shipped in the zip."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import struct
 import time
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, cast
+from itertools import islice
+from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence
 
 SUFFIXES = (
     ".pt",
@@ -29,6 +31,9 @@ _FOLDER = re.compile(
 _STEP = re.compile(r"(?:global_step|step|iter|checkpoint|ckpt|model)[-_=]?(\d+)(?!.*step[-_=]?\d)")
 _EPOCH = re.compile(r"epoch[-_=]?(\d+)")
 _BARE = re.compile(r"(?:^|[-_=])(\d+)$")
+_MANY = 0xFFFFFFFF  # the zip's 64-bit end record knows
+_ZIP64_TAIL = 56 + 20
+HEADER_BYTES = 16_000_000  # of a safetensors file; a longer one would cost too much memory to read
 DEPTH = 4
 ENTRIES = 20_000
 SETTLE_SECONDS = 2.0  # how long a file whose structure tells nothing must have been quiet
@@ -73,7 +78,7 @@ def scan(folders: Sequence[str], since: float = 0) -> List[Found]:
     seen: Dict[str, Found] = {}
     for folder in folders:
         for entry in _walk(folder, DEPTH, [ENTRIES]):
-            found = _look(entry)
+            found = _look(entry.path)
             if found is not None and found.mtime >= since:
                 seen.setdefault(os.path.realpath(found.path), found)
     return sorted(seen.values(), key=lambda found: (found.mtime, found.step or -1, found.path))
@@ -81,37 +86,41 @@ def scan(folders: Sequence[str], since: float = 0) -> List[Found]:
 
 def _walk(folder: str, depth: int, budget: List[int]) -> Iterator[os.DirEntry[str]]:
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        with os.scandir(folder) as listing:
+            entries = sorted(islice(listing, budget[0]), key=lambda entry: entry.name)
+        folders = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
     except OSError:
         return
     for entry in entries:
         budget[0] -= 1
         if budget[0] < 0:
             return
-        is_dir = entry.is_dir(follow_symlinks=False)
+        is_dir = entry.name in folders
         if is_checkpoint_name(entry.name, is_dir=is_dir):
             yield entry
         elif is_dir and depth > 1 and not entry.name.startswith("."):
             yield from _walk(entry.path, depth - 1, budget)
 
 
-def _look(entry: os.DirEntry[str]) -> Optional[Found]:
+def _look(path: str) -> Optional[Found]:
+    """What a checkpoint's file or folder is like; a link counts for the file it leads to."""
+    step = step_of(os.path.basename(path))
     try:
-        if entry.is_dir():
-            stats = [os.stat(path) for path in _files_in(entry.path)]
-            size = sum(stat.st_size for stat in stats)
-            mtime = max([stat.st_mtime for stat in stats], default=entry.stat().st_mtime)
-            return Found(entry.path, step_of(entry.name), size, mtime, True)
-        stat = entry.stat()
+        if os.path.isdir(path) and not os.path.islink(path):
+            seen = [os.stat(part) for part in _files_in(path)]
+            mtime = max([part.st_mtime for part in seen], default=os.stat(path).st_mtime)
+            return Found(path, step, sum(part.st_size for part in seen), mtime, True)
+        seen_file = os.stat(path)
     except OSError:  # gone in the meantime: a trainer that keeps the last few prunes as we look
         return None
-    return Found(entry.path, step_of(entry.name), stat.st_size, stat.st_mtime, False)
+    if not stat.S_ISREG(seen_file.st_mode):
+        return None
+    return Found(path, step, seen_file.st_size, seen_file.st_mtime, False)
 
 
-def _files_in(folder: str) -> Iterator[str]:
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            yield os.path.join(parent, name)
+def _files_in(folder: str) -> List[str]:
+    paths = (os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names)
+    return list(islice(paths, ENTRIES))
 
 
 def is_complete(found: Found, *, writers_alive: bool, now: Optional[float] = None) -> bool:
@@ -123,7 +132,7 @@ def is_complete(found: Found, *, writers_alive: bool, now: Optional[float] = Non
     quiet = not writers_alive or (now or time.time()) - found.mtime >= SETTLE_SECONDS
     if not found.is_dir:
         return _file_is_complete(found.path, quiet=quiet)
-    paths = list(_files_in(found.path))
+    paths = _files_in(found.path)
     return (
         quiet
         and bool(paths)
@@ -141,13 +150,15 @@ def newest_complete(found: Iterable[Found], *, writers_alive: bool = False) -> O
 
 def _file_is_complete(path: str, *, quiet: bool, part: bool = False) -> bool:
     try:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            head = file.read(64)
+        with open(path, "rb", opener=_without_waiting) as file:
+            seen = os.fstat(file.fileno())
+            if not stat.S_ISREG(seen.st_mode):
+                return part
+            size, head = seen.st_size, file.read(64)
             if not head:
                 return part and quiet
             if path.endswith(".safetensors"):
-                return _safetensors_closes(head, size, file.read)
+                return _safetensors_closes(head, size, file.read, quiet=quiet)
             if head.startswith(b"PK\x03\x04"):
                 return _zip_closes(file.fileno(), size)
             if head.startswith(b"\x89HDF\r\n\x1a\n"):
@@ -159,33 +170,44 @@ def _file_is_complete(path: str, *, quiet: bool, part: bool = False) -> bool:
     return quiet
 
 
-def _safetensors_closes(head: bytes, size: int, read: Any) -> bool:
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a pipe that somebody named so never opens else
+
+
+def _safetensors_closes(
+    head: bytes, size: int, read: Callable[[int], bytes], *, quiet: bool
+) -> bool:
+    """The header tells where the last tensor ends (format: huggingface/safetensors)."""
     if len(head) < 8:
         return False
     (length,) = struct.unpack("<Q", head[:8])
-    if length > min(size - 8, 100_000_000):
+    if length > size - 8:
         return False
+    if length > HEADER_BYTES:
+        return quiet
     try:
-        header: object = json.loads((head[8:] + read(max(0, length - len(head) + 8)))[:length])
-    except (ValueError, RecursionError):
+        header = json.loads((head[8:] + read(max(0, length - len(head) + 8)))[:length])
+        tensors = [value for name, value in header.items() if name != "__metadata__"]
+        end = max((int(tensor["data_offsets"][1]) for tensor in tensors), default=0)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return False
-    if not isinstance(header, dict):
-        return False
-    end = 0
-    for tensor in cast("Dict[str, Any]", header).values():
-        if isinstance(tensor, dict) and "data_offsets" in tensor:
-            end = max(end, int(cast("Dict[str, Any]", tensor)["data_offsets"][1]))
     return size == 8 + length + end
 
 
 def _zip_closes(descriptor: int, size: int) -> bool:
-    """The end record stands where the file ends: the last thing that a zip writer writes."""
+    """The end record stands where the file ends, right after the directory it tells of.
+
+    Source: PKWARE APPNOTE 6.3.10, sections 4.3.14 to 4.3.16.
+    """
     tail = os.pread(descriptor, min(size, 65_557), max(0, size - 65_557))
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < 22:
         return False
-    (comment,) = struct.unpack_from("<H", tail, at + 20)
-    return at + 22 + comment == len(tail)
+    directory, start, comment = struct.unpack_from("<IIH", tail, at + 12)
+    if at + 22 + comment != len(tail):
+        return False
+    gap = size - len(tail) + at - directory - start
+    return _MANY in (directory, start) or gap in (0, _ZIP64_TAIL)
 
 
 def _hdf5_closes(head: bytes, size: int) -> bool:

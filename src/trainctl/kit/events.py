@@ -6,6 +6,7 @@ and the file is still JSON Lines for every other tool.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import time
@@ -50,14 +51,17 @@ def append(
     """Add one record; once this returns it outlives `kill -9`, and a power cut where `durable`.
 
     A torn tail that an earlier crash left is cut first. Raises OSError, with the log as it was,
-    when the disk is full. One writer at a time: the caller holds the run's or the agent's lock.
+    when the disk is full. Two who append at once come one after the other.
     """
     record: Dict[str, Any] = {"at": round(time.time(), 3), "event": event}
     record.update(fields or {})
-    fresh = not os.path.exists(path)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o600)
     try:
-        end = _cut_torn_tail(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        end = _mend_tail(descriptor)
+        if end == 0 and durable:
+            files.sync_folder(os.path.dirname(path))
         try:
             files.write_all(descriptor, encode(record))
             if durable:
@@ -67,24 +71,28 @@ def append(
             raise
     finally:
         os.close(descriptor)
-    if fresh and durable:
-        files.sync_folder(os.path.dirname(path))
     return record
 
 
-def _cut_torn_tail(descriptor: int) -> int:
-    end = os.lseek(descriptor, 0, os.SEEK_END)
-    whole = end
-    while whole > 0:
-        start = max(0, whole - 4096)
-        block = os.pread(descriptor, whole - start, start)
-        if block.endswith(b"\n"):
-            break
-        newline = block.rfind(b"\n")
-        whole = start + newline + 1
-    if whole != end:
-        os.ftruncate(descriptor, whole)
-    return whole
+def _mend_tail(descriptor: int) -> int:
+    """Where the next record goes, once what a crash left of the last one is cut.
+
+    A whole record whose newline alone is wrong was acknowledged: it gets its newline back.
+    """
+    size = at = os.lseek(descriptor, 0, os.SEEK_END)
+    tail = b""
+    while at > 0 and b"\n" not in tail:
+        start = max(0, at - 4096)
+        tail = os.pread(descriptor, at - start, start) + tail
+        at = start
+    torn = tail[tail.rfind(b"\n") + 1 :]
+    if torn and decode(torn[:-1]) is not None:
+        os.ftruncate(descriptor, size - 1)
+        files.write_all(descriptor, b"\n")
+        return size
+    if torn:
+        os.ftruncate(descriptor, size - len(torn))
+    return size - len(torn)
 
 
 def read(path: str) -> Log:
@@ -102,4 +110,8 @@ def read(path: str) -> Log:
             corrupt.append(number)
         else:
             records.append(record)
+    last = decode(lines[-1][:-1])
+    if last is not None:  # whole but for its newline, which is another byte now
+        records.append(last)
+        corrupt.append(len(lines))
     return Log(records, corrupt)

@@ -8,6 +8,7 @@ import os
 import sys
 from typing import Any, Dict, Mapping, Optional, cast
 
+_NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 _full_fsync = 51  # F_FULLFSYNC: on macOS fsync alone leaves the data in the drive's cache
 
 
@@ -54,14 +55,26 @@ def write_atomic(path: str, data: bytes, mode: int = 0o600, *, once: bool = Fals
         finally:
             os.close(descriptor)
         if once:
-            os.link(beside, path)
-            os.unlink(beside)
+            _rename_once(beside, path)
         else:
             os.rename(beside, path)
     except BaseException:
         remove(beside)
         raise
     sync_folder(folder)
+
+
+def _rename_once(beside: str, path: str) -> None:
+    try:
+        os.link(beside, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(path):  # a file system without links: nothing better than to look
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path) from error
+        os.rename(beside, path)
+    else:
+        os.unlink(beside)
 
 
 def write_json(path: str, value: Mapping[str, Any], *, once: bool = False) -> None:

@@ -1,12 +1,14 @@
-"""The machine's NVIDIA cards: NVML through ctypes, else nvidia-smi with a time limit, else none."""
+"""The NVIDIA cards here: NVML through ctypes, else nvidia-smi with a time limit, else none."""
 
 from __future__ import annotations
 
 import csv
 import ctypes
+import math
 import os
 import threading
-from typing import Any, Dict, List, NamedTuple, Optional
+import time
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 ASK_SECONDS = 10.0  # nvidia-smi hangs for ever when a card has fallen off the bus
 _QUERY = "index,uuid,name,memory.total,memory.used,utilization.gpu,temperature.gpu,power.draw"
@@ -25,21 +27,43 @@ class Card(NamedTuple):
 
 
 class Cards(NamedTuple):
-    """What was found; `trouble` says why nothing could be, and is None when there simply is none."""
+    """What was found; `trouble` says why nothing could be; None where there simply is none."""
 
     cards: List[Card]
     trouble: Optional[str]
 
 
-def look() -> Cards:
+class Asker:
+    """Asks the driver in a thread of its own, and asks nothing more while it does not answer."""
+
+    def __init__(self, ask: Callable[[], Cards]) -> None:
+        self._ask = ask
+        self._thread: Optional[threading.Thread] = None
+        self._since = 0.0
+        self._last = Cards([], "the NVIDIA driver has not answered yet")
+
+    def look(self, patience_seconds: float) -> Cards:
+        """The cards now; the last answer where the driver takes longer than the patience."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._note, daemon=True)
+            self._since = time.monotonic()
+            self._thread.start()
+        self._thread.join(patience_seconds)
+        waited = time.monotonic() - self._since
+        if self._thread.is_alive() and waited > ASK_SECONDS:
+            return self._last._replace(trouble=f"the NVIDIA driver is silent for {waited:.0f} s")
+        return self._last
+
+    def _note(self) -> None:
+        try:
+            self._last = self._ask()
+        except Exception as error:  # noqa: BLE001 - whatever a driver does, the run goes on
+            self._last = Cards([], f"the NVIDIA driver: {error!r}")
+
+
+def look(patience_seconds: float = ASK_SECONDS + 1) -> Cards:
     """The cards and how busy they are, in bounded time."""
-    answer: List[Cards] = []
-    asker = threading.Thread(target=lambda: answer.append(_ask()), daemon=True)
-    asker.start()
-    asker.join(ASK_SECONDS + 1)
-    if not answer:
-        return Cards([], f"the NVIDIA driver did not answer within {ASK_SECONDS:.0f} s")
-    return answer[0]
+    return _asker.look(patience_seconds)
 
 
 def _ask() -> Cards:
@@ -51,6 +75,7 @@ def _ask() -> Cards:
         return _ask_nvidia_smi()
 
 
+_asker = Asker(_ask)
 _library: List[_Nvml] = []  # initialising NVML costs more than all it is asked
 
 
@@ -80,7 +105,9 @@ def _ask_nvidia_smi() -> Cards:
 def parse_nvidia_smi(text: str) -> Cards:
     """Read the CSV of `--query-gpu`; a line that is not understood is trouble, not a card."""
     cards: List[Card] = []
-    for row in csv.reader(text.splitlines(), skipinitialspace=True):
+    for row in csv.reader(text.split("\n"), skipinitialspace=True):
+        if not "".join(row).strip():
+            continue
         if len(row) != 8 or not row[0].strip().isdigit():
             return Cards([], f"nvidia-smi said something unexpected: {','.join(row)[:100]}")
         numbers = [_number(cell) for cell in row[3:]]
@@ -101,9 +128,10 @@ def parse_nvidia_smi(text: str) -> Cards:
 
 def _number(cell: str) -> Optional[float]:
     try:
-        return float(cell)
+        number = float(cell)
     except ValueError:  # "[N/A]": this card does not tell
         return None
+    return number if math.isfinite(number) else None
 
 
 class _Memory(ctypes.Structure):
@@ -179,11 +207,27 @@ class _Nvml:
 
 
 def visible(cards: List[Card], environment: Dict[str, str]) -> List[str]:
-    """The cards that a process with this environment may use, as CUDA_VISIBLE_DEVICES names them."""
+    """The ids of the cards that a process with this environment may use."""
     limited = environment.get("CUDA_VISIBLE_DEVICES")
     if limited is None:
         return [card.id for card in cards]
-    return [word for word in limited.replace(" ", "").split(",") if word and word != "-1"]
+    found: List[str] = []
+    for word in limited.replace(" ", "").split(","):
+        name = _canonical(word, cards)
+        if name is None:
+            break  # as CUDA has it: what stands after the first that is none is not visible
+        found.append(name)
+    return found
+
+
+def _canonical(word: str, cards: List[Card]) -> Optional[str]:
+    """One name a card: a lock by number and one by UUID would let two runs share it."""
+    if word.startswith("MIG-"):
+        return word
+    for card in cards:
+        if word == card.id or (word.startswith("GPU-") and card.uuid.startswith(word)):
+            return card.id
+    return None
 
 
 def device(environment: Dict[str, str]) -> str:

@@ -35,8 +35,22 @@ class Launch(NamedTuple):
 
 
 def read(run: RunFolder, attempt: int) -> Optional[Launch]:
-    value = files.read_json(run.launch(attempt))
-    return Launch(**value) if value is not None else None
+    """None where there is none, or none that this version understands."""
+    value = files.read_json(run.launch(attempt)) or {}
+    try:
+        return Launch(**{name: value[name] for name in Launch._fields})
+    except KeyError:
+        return None
+
+
+def last_by_hand(run: RunFolder, attempt: int) -> int:
+    """The attempt that a person started, which this one continues by itself; or this one."""
+    while attempt > 1:
+        plan = read(run, attempt)
+        if plan is None or not plan.automatic:
+            break
+        attempt -= 1
+    return attempt
 
 
 def render(
@@ -111,7 +125,7 @@ def from_snapshot(run: RunFolder, job: Mapping[str, Any], command: List[str]) ->
     kept = os.path.join(run.snapshot, os.path.relpath(script, str(job["project"])))
     if not os.path.isfile(kept):
         return command
-    return command[:at] + [kept] + command[at + 1 :]
+    return [*command[:at], kept, *command[at + 1 :]]
 
 
 def snapshot_differs(run: RunFolder, project: str) -> bool:
@@ -130,7 +144,7 @@ def snapshot_differs(run: RunFolder, project: str) -> bool:
 
 
 def write_environment(run: RunFolder, environment: Mapping[str, str]) -> None:
-    """Keep what the trainer's environment needs, for the run's life, readable by its owner only."""
+    """Keep what the trainer's environment needs while the run lives; its owner may read it."""
     pairs = [os.fsencode(f"{name}={value}") for name, value in environment.items()]
     files.write_atomic(run.secrets, b"\0".join(pairs))
 
@@ -141,9 +155,7 @@ def read_environment(run: RunFolder) -> Dict[str, str]:
     return dict(os.fsdecode(pair).split("=", 1) for pair in pairs if b"=" in pair)
 
 
-def newest_checkpoint(
-    run: RunFolder, job: Mapping[str, Any], *, writers_alive: bool = False
-) -> Optional[checkpoints.Found]:
-    """The newest complete checkpoint that this run wrote."""
+def newest_checkpoint(job: Mapping[str, Any]) -> Optional[checkpoints.Found]:
+    """The newest complete checkpoint that this run, which does not live now, wrote."""
     found = checkpoints.scan(job["checkpoint_dirs"], since=float(job["created"]) - 1)
-    return checkpoints.newest_complete(found, writers_alive=writers_alive)
+    return checkpoints.newest_complete(found)

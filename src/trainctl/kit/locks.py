@@ -26,26 +26,31 @@ class Lock:
         descriptor = os.open(
             self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
         )
-        while not _try(descriptor):
-            if time.monotonic() >= give_up:
-                os.close(descriptor)
-                return False
-            time.sleep(0.02)
-        os.set_inheritable(descriptor, self._inherit)
+        try:
+            while not _try(descriptor):
+                if time.monotonic() >= give_up:
+                    os.close(descriptor)
+                    return False
+                time.sleep(0.02)
+            os.set_inheritable(descriptor, self._inherit)
+        except OSError:
+            os.close(descriptor)
+            raise
         self._descriptor = descriptor
         return True
 
     def sign(self, note: Mapping[str, Any]) -> None:
         """Say who holds it, for the messages of those who wait."""
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, json.dumps(note).encode(), 0)
+        text = json.dumps(note).encode()
+        os.pwrite(self._descriptor, text, 0)  # first: on a full disk its block may be all there is
+        os.ftruncate(self._descriptor, len(text))
 
     def free(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def __enter__(self) -> Lock:
+    def __enter__(self) -> Lock:  # noqa: PYI034 - Self is younger than Python 3.8
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -61,7 +66,7 @@ def _try(descriptor: int) -> bool:
 
 
 def is_taken(path: str) -> bool:
-    """Whether somebody living holds the lock. An error of the file system is raised, not guessed."""
+    """Whether somebody living holds the lock. Raises OSError where it cannot be told."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:

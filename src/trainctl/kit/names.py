@@ -35,6 +35,7 @@ class RunFolder:
         self.events = os.path.join(path, "run.jsonl")
         self.requests = os.path.join(path, "requests")
         self.lock = os.path.join(path, "run.lock")
+        self.waiter_lock = os.path.join(path, "waiter.lock")
         self.agent_lock = os.path.join(path, "agent.lock")
         self.agent_log = os.path.join(path, "agent.log")
         self.checkpoints = os.path.join(path, "checkpoints")

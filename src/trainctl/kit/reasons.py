@@ -15,6 +15,7 @@ _OUT_OF_MEMORY = (
     b"std::bad_alloc",
     b"RESOURCE_EXHAUSTED: Out of memory",
 )
+_KILLED = (b"Killed", b"SIGKILL", b"signal: 9", b"signal 9")
 _DISK_FULL = (b"No space left on device", b"Disk quota exceeded")
 
 
@@ -31,17 +32,19 @@ def classify(
 ) -> End:
     """The reason and its evidence, from exit.json, the log's last bytes and what was asked.
 
-    stop: the stop request that was obeyed, whose `reason` is `stopped` unless it says otherwise.
+    stop: the stop request that was obeyed, whose `reason` is `stopped` unless it says otherwise;
+    it explains an end, also one whose exit status nobody saw.
     out_of_memory_kills: how many processes the kernel's memory limit killed during the attempt.
     """
-    if exit_record.get("reason"):
+    unseen = exit_record.get("reason") == "unknown_exit"
+    if exit_record.get("reason") and not (unseen and stop is not None):
         return End(str(exit_record["reason"]), str(exit_record.get("evidence", "")))
-    how = describe(exit_record)
+    how = "nobody saw its exit status" if unseen else describe(exit_record)
     if stop is not None:
         return End(str(stop.get("reason", "stopped")), f"{stop.get('by', 'asked')}; {how}")
     if exit_record.get("code") == 0:
         return End("succeeded", how)
-    if out_of_memory_kills:
+    if out_of_memory_kills and _was_killed(exit_record, tail):
         return End("out_of_memory", f"{how}; the kernel killed it at the memory limit")
     line = _line_with(tail, _DISK_FULL)
     if line:
@@ -51,6 +54,12 @@ def classify(
         return End("out_of_memory", f"{how}: {line}")
     last = _last_line(tail)
     return End("failed", f"{how}: {last}" if last else how)
+
+
+def _was_killed(exit_record: Mapping[str, Any], tail: bytes) -> bool:
+    """Whether it or a worker of its ended by SIGKILL, as the kernel's memory limit has it."""
+    outright = exit_record.get("signal") == signal.SIGKILL or exit_record.get("code") == 137
+    return outright or bool(_line_with(tail, _KILLED))
 
 
 def describe(exit_record: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any, Dict, Optional
 
-from trainctl.kit import files
+from trainctl.kit import files, launch
 from trainctl.kit.names import RunFolder
 
 
@@ -19,8 +19,14 @@ def ask_to_stop(run: RunFolder, attempt: int, grace_seconds: float, by: str) -> 
 
 
 def stop_request(run: RunFolder, attempt: int) -> Optional[Dict[str, Any]]:
-    """The stop asked of this attempt, with the shortest grace of all that asked; or None."""
-    asked = [request for request in _read(run, f"stop-{attempt}-") if "grace_seconds" in request]
+    """The stop asked of this attempt, with the shortest grace of all that asked; or None.
+
+    Asked of an attempt, it holds for those that follow it by themselves: a retry may begin
+    between the look at the run and the request.
+    """
+    numbers = range(launch.last_by_hand(run, attempt), attempt + 1)
+    found = [request for number in numbers for request in _read(run, f"stop-{number}-")]
+    asked = [request for request in found if "grace_seconds" in request]
     return min(asked, key=lambda request: float(request["grace_seconds"]), default=None)
 
 

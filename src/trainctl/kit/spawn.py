@@ -32,6 +32,7 @@ def start(command: List[str], run: RunFolder) -> int:
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, run.agent_log, log, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
+        *((os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in _inherited()),
     ]
     try:
         return os.posix_spawn(
@@ -51,6 +52,19 @@ def start(command: List[str], run: RunFolder) -> int:
             )
         started.returncode = 0  # it is nobody's child to wait for
         return started.pid
+
+
+def _inherited() -> List[int]:
+    """What a child would inherit beyond the usual three: another run's card, a caller's lock."""
+    found: List[int] = []
+    names = os.listdir("/dev/fd") if os.path.isdir("/dev/fd") else []
+    for name in names:
+        try:
+            if int(name) > 2 and os.get_inheritable(int(name)):
+                found.append(int(name))
+        except OSError:  # the one that the listing itself had open
+            pass
+    return found
 
 
 def supervisor_environment(run: RunFolder) -> Dict[str, str]:

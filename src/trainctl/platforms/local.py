@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
 from trainctl.clock import Clock
 from trainctl.errors import BusyError, NotFoundError, RefusedError, TrainctlError
-from trainctl.kit import events, files, locks, process, requests, spawn
+from trainctl.kit import events, files, locks, people, process, requests, spawn
 from trainctl.kit.names import AttemptFolder, Home, RunFolder
 from trainctl.platforms import kit_zip
 from trainctl.platforms.protocol import Attempt, Files, Handle, Observation, Offer, Phase, Traits
@@ -52,7 +53,7 @@ class LocalPlatform:
         return handle
 
     def _start(self, run: RunFolder, attempt: Attempt) -> None:
-        living = process.marked(run.path) if attempt.number > 1 else []
+        living = people.living(run) if attempt.number > 1 else []
         if living:
             raise BusyError(
                 f"{run.name} still has living processes: {', '.join(map(str, living))}",
@@ -62,15 +63,24 @@ class LocalPlatform:
         python = interpreter()
         kit = kit_zip.installed(self._home)
         pid = spawn.start(spawn.waiter_command(python, kit, run, attempt.number), run)
+        if not self._claims(run.attempt(attempt.number), pid):
+            raise TrainctlError(
+                f"the supervisor of {run.name} did not start: {_last_words(run)}",
+                hint="trainctl doctor",
+            )
+
+    def _claims(self, attempt: AttemptFolder, waiter: int) -> bool:
+        """Whether the waiter, a child of ours, took the attempt; if not, it never will."""
         give_up = self._clock.monotonic() + CLAIM_SECONDS
-        while not os.path.isdir(run.attempt(attempt.number).path):
-            ended = _reaped(pid)
-            if ended or self._clock.monotonic() > give_up:
-                raise TrainctlError(
-                    f"the supervisor of {run.name} did not start: {_last_words(run)}",
-                    hint="trainctl doctor",
-                )
+        while not os.path.exists(attempt.pid):
+            if _reaped(waiter):
+                break
+            if self._clock.monotonic() > give_up:
+                process.send(waiter, signal.SIGKILL)
+                os.waitpid(waiter, 0)
+                break
             self._clock.sleep(0.002)
+        return os.path.isdir(attempt.path)
 
     def watch(self, handle: Handle) -> None:
         run = self._run(handle)
@@ -95,7 +105,7 @@ class LocalPlatform:
             begun = (files.read_json(attempt.pid) or {}).get("trainer") is not None
             alive = self._waiter_lives(attempt) or (
                 run.attempts()[-1] == attempt.number
-                and (watched or bool(process.marked(run.path)))
+                and (watched or people.is_supervised(run) or bool(process.marked(run.path)))
             )
             there = Phase.ACTIVE if begun else Phase.PENDING
             return Observation(there if alive else Phase.GONE, now, watched)
@@ -103,10 +113,7 @@ class LocalPlatform:
             return Observation(Phase.UNKNOWN, now, False, evidence=str(error))
 
     def _waiter_lives(self, attempt: AttemptFolder) -> bool:
-        pid = files.read_json(attempt.pid) or {}
-        return any(
-            process.is_alive(process.identity_of(pid.get(who))) for who in ("waiter", "trainer")
-        )
+        return any(process.is_alive(who) for who in people.of(attempt))
 
     def stop(self, handle: Handle, grace: timedelta) -> None:
         run, number = self._run(handle), self._attempt(handle).number

@@ -1,1 +1,1 @@
-"""The program beside the trainer: shipped to every host in one zip with kit, imported by nobody."""
+"""The program beside the trainer: shipped in one zip with kit, imported by nobody."""

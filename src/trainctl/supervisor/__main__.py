@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> int:
     verb, arguments = sys.argv[1], sys.argv[2:]
+    os.chdir("/")  # whoever started us may want to unmount or remove where he stood
     if verb == "wait":
         from trainctl.supervisor import waiter
 

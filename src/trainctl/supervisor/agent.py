@@ -10,42 +10,96 @@ import select
 import signal
 import sys
 import time
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
-from trainctl.kit import events, files, launch, locks, process, spawn
+from trainctl.kit import events, files, locks, people, process
 from trainctl.kit.names import AttemptFolder, RunFolder
-from trainctl.supervisor import closing, stopping
+from trainctl.supervisor import closing, ending, retrying, stopping
 from trainctl.supervisor.observing import Observer
 
 TICK_SECONDS = 0.2
+PROBE_SECONDS = 0.5  # somebody who only looks whether the lock is free holds it for a moment
 CLAIM_SECONDS = 20.0
+ORPHAN_SECONDS = 2.0  # a waiter may be on its way although whoever started it is dead
 
 
 def main(run_path: str) -> int:
     run = RunFolder(run_path)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    with locks.Lock(run.agent_lock) as lock:
-        if not lock.take():
-            return 0
-        lock.sign({"pid": os.getpid()})
-        job = files.read_json(run.job)
-        if job is None:
-            sys.stderr.write(f"{run.job} cannot be read: nothing is watched\n")
-            return 1
-        number = _newest_attempt(run)
-        while number is not None:
-            number = _follow(run, job, number)
+    followed: Optional[int] = 0
+    # Looked at again once the lock is free: who saw it taken has left the next attempt to us.
+    while followed is not None and newest(run) > followed:
+        with locks.Lock(run.agent_lock) as lock:
+            if not lock.take(patience=PROBE_SECONDS):
+                return 0
+            _sign(lock)
+            job = files.read_json(run.job)
+            if job is None:
+                sys.stderr.write(f"{run.job} cannot be read: nothing is watched\n")
+                return 1
+            followed = _follow_all(run, job)
     return 0
 
 
-def _newest_attempt(run: RunFolder) -> Optional[int]:
-    give_up = time.monotonic() + CLAIM_SECONDS
-    while time.monotonic() < give_up:
-        attempts = run.attempts()
-        if attempts:
-            return attempts[-1]
+def _sign(lock: locks.Lock) -> None:
+    try:
+        lock.sign({"pid": os.getpid()})
+    except OSError:  # a full disk: the note is for messages only
+        pass
+
+
+def newest(run: RunFolder) -> int:
+    """The number of the newest attempt, there or asked for."""
+    return max([wanted(run)[0], *run.attempts()[-1:]])
+
+
+def wanted(run: RunFolder) -> Tuple[int, Optional[process.Identity]]:
+    """The newest attempt that a person asked for, and the command that was to start it."""
+    for record in reversed(events.read(run.events).records):
+        if record["event"] == "judged":  # it could not be started, and that is written down
+            return int(record["attempt"]) - 1, None
+        if record["event"] in {"submitted", "resumed", "attempt_requested"}:
+            return int(record.get("attempt", 1)), process.identity_of(record.get("by"))
+    return 1, None
+
+
+def _follow_all(run: RunFolder, job: Dict[str, Any]) -> Optional[int]:
+    """Watch attempt after attempt; returns the last one that was watched to its end."""
+    number = _claimed(run)
+    following = number
+    while following is not None:
+        number = following
+        following = _follow(run, job, number)
+    return number
+
+
+def _claimed(run: RunFolder) -> Optional[int]:
+    """The newest attempt that is asked for, once its waiter has claimed it.
+
+    Where the command that was to start it is dead, we claim it ourselves, so that nobody will.
+    None where it lives and has not come to it in all our patience, or the folder is gone.
+    """
+    began = time.monotonic()
+    while os.path.isdir(run.path) and time.monotonic() - began < CLAIM_SECONDS:
+        number, asker = wanted(run)
+        if run.attempts()[-1:] >= [number]:
+            return run.attempts()[-1]
+        orphaned = asker is not None and not process.is_alive(asker)
+        if orphaned and time.monotonic() - began > ORPHAN_SECONDS:
+            return _give_up(run.attempt(number))
         time.sleep(0.02)
     return None
+
+
+def _give_up(attempt: AttemptFolder) -> int:
+    try:
+        os.mkdir(attempt.path, 0o700)
+    except FileExistsError:  # its waiter came after all
+        return attempt.number
+    now = time.time()
+    how = {"reason": "setup_failed", "evidence": "trainctl was ended before it could start it"}
+    ending.write(attempt, {"code": None, "signal": None, **how, "started": now, "ended": now})
+    return attempt.number
 
 
 def _follow(run: RunFolder, job: Dict[str, Any], number: int) -> Optional[int]:
@@ -55,11 +109,10 @@ def _follow(run: RunFolder, job: Dict[str, Any], number: int) -> Optional[int]:
     if end is None:
         _watch(run, job, attempt)
         end = closing.close(run, job, attempt)
-    if end is None or not end.get("next"):
+    if end is None or not end.get("next") or closing.is_cancelled(attempt):
         return None
-    following = int(end["next"])
-    _pause(run, attempt, float(end["at"]) + float(end.get("delay_seconds", 0)))
-    return following if _start(run, job, attempt, following) else None
+    pause = stopping.remaining(float(end.get("delay_seconds", 0)), float(end["at"]))
+    return retrying.start(run, job, attempt, pause)
 
 
 def _watch(run: RunFolder, job: Dict[str, Any], attempt: AttemptFolder) -> None:
@@ -67,28 +120,21 @@ def _watch(run: RunFolder, job: Dict[str, Any], attempt: AttemptFolder) -> None:
     observer = Observer(job, attempt)
     stopper = stopping.Stopper(run, job, attempt)
     while os.path.isdir(attempt.path):
-        waiter, trainer = people(attempt)
-        ended = files.read_json(attempt.exit)
+        waiter, trainer = people.of(attempt)
+        supervised = _is_another(waiter) or people.is_supervised(run)
+        if trainer is None and not supervised:
+            trainer = people.oldest(run, attempt.number)
         stopper.tick(trainer)
-        if not _is_another(waiter):
-            ended = files.read_json(attempt.exit)
-            left = process.marked(run.path)
-            if ended is None and not left and not process.is_alive(trainer):
-                closing.write_missing_exit(attempt, waiter, trainer)
-                return
-            if ended is not None and stopper.end_leftovers(left):
-                return
-        if ended is None and trainer is not None:
+        ended = files.read_json(attempt.exit)  # after the look at the waiter, who writes it
+        alive = process.is_alive(trainer)
+        if ended is None and trainer is not None and alive:
             observer.tick(trainer, waiter)
+        elif ended is None and not supervised:
+            began = trainer is not None or observer.began
+            closing.write_missing_exit(attempt, waiter, began=began)
+        elif not supervised and stopper.end_leftovers(process.marked(run.path, attempt.number)):
+            return
         _sleep(waiter)
-
-
-def people(
-    attempt: AttemptFolder,
-) -> tuple[Optional[process.Identity], Optional[process.Identity]]:
-    """Who waits and who trains, as the waiter noted it."""
-    record = files.read_json(attempt.pid) or {}
-    return process.identity_of(record.get("waiter")), process.identity_of(record.get("trainer"))
 
 
 def _is_another(waiter: Optional[process.Identity]) -> bool:
@@ -111,52 +157,3 @@ def _sleep(waiter: Optional[process.Identity]) -> None:
         select.select([descriptor], [], [], TICK_SECONDS)
     finally:
         os.close(descriptor)
-
-
-def _pause(run: RunFolder, attempt: AttemptFolder, until: float) -> None:
-    """Wait before a retry, but not past a request to stop."""
-    while time.time() < until and stopping.asked_to_stop(run, attempt) is None:
-        time.sleep(min(TICK_SECONDS, max(0.0, until - time.time())))
-
-
-def _start(run: RunFolder, job: Dict[str, Any], attempt: AttemptFolder, following: int) -> bool:
-    """Start the next attempt; False where a person stopped it, or somebody else has started it.
-
-    Only the newest attempt's agent starts the next one, under the run's lock, and only when no
-    process of the run is left; the waiter's mkdir decides where two try all the same.
-    """
-    if stopping.asked_to_stop(run, attempt) is not None:
-        events.append(attempt.events, "retry_cancelled", {"by": "a request to stop"})
-        files.remove(run.secrets)
-        return False
-    with locks.Lock(run.lock) as lock:
-        if not lock.take(patience=30) or process.marked(run.path):
-            return False
-        if following not in run.attempts():
-            newest = launch.newest_checkpoint(run, job)
-            may = job["resume"]["mode"] != "never"
-            checkpoint = newest.path if newest is not None and may else None
-            before = launch.read(run, attempt.number)
-            plan = launch.render(
-                run,
-                job,
-                following,
-                checkpoint=checkpoint,
-                automatic=True,
-                device=before.variables["TRAINCTL_DEVICE"] if before else "cpu",
-                extra=before.extra if before else (),
-            )
-            plan.write(run, following)
-            command = spawn.waiter_command(sys.executable, spawn.this_kit(), run, following)
-            spawn.start(command, run)
-            return _claimed(run, following)
-    return True
-
-
-def _claimed(run: RunFolder, number: int) -> bool:
-    give_up = time.monotonic() + CLAIM_SECONDS
-    while time.monotonic() < give_up:
-        if number in run.attempts():
-            return True
-        time.sleep(0.02)
-    return False

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
-from typing import Any, Dict, Generator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from trainctl.kit import events, locks, process, requests
 from trainctl.kit.launch import Launch
@@ -14,29 +13,33 @@ from trainctl.kit.names import AttemptFolder, RunFolder
 _POLL_SECONDS = 0.25
 
 
-class Claim(NamedTuple):
-    names: List[str]
-    variables: Dict[str, str]
-    refusal: Optional[Tuple[str, str]]  # reason and evidence: nothing is held
+Held = Dict[str, locks.Lock]
 
 
-@contextlib.contextmanager
-def claim(run: RunFolder, attempt: AttemptFolder, plan: Launch) -> Generator[Claim, None, None]:
-    """Hold the attempt's cards while the trainer lives; it inherits the locks."""
-    held: Dict[str, locks.Lock] = {}
-    try:
-        refusal = _wait(run, attempt, plan, held)
-        names = sorted(held, key=lambda name: (len(name), name))
-        variables = {"CUDA_VISIBLE_DEVICES": ",".join(names)} if names else {}
-        yield Claim(names, variables, refusal)
-    finally:
-        for lock in held.values():
-            lock.free()
+def names(held: Held) -> List[str]:
+    return sorted(held, key=lambda name: (len(name), name))
 
 
-def _wait(
-    run: RunFolder, attempt: AttemptFolder, plan: Launch, held: Dict[str, locks.Lock]
+def variables(held: Held) -> Dict[str, str]:
+    """What makes the cards, numbered as nvidia-smi numbers them, all that the trainer sees."""
+    if not held:
+        return {}
+    return {"CUDA_VISIBLE_DEVICES": ",".join(names(held)), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+
+
+def free(held: Held) -> None:
+    for lock in held.values():
+        lock.free()
+    held.clear()
+
+
+def claim(
+    run: RunFolder, attempt: AttemptFolder, plan: Launch, held: Held
 ) -> Optional[Tuple[str, str]]:
+    """Wait, then put the attempt's cards into `held`; or the reason and evidence of a refusal.
+
+    The trainer inherits the locks; whoever holds them frees them after its last descendant.
+    """
     give_up = None if plan.wait_seconds is None else time.monotonic() + plan.wait_seconds
     after = plan.after
     while True:
@@ -52,7 +55,10 @@ def _wait(
         if after is None and _take_cards(run, plan, held):
             return None
         if after is None and give_up is not None and time.monotonic() >= give_up:
-            return "no_capacity", f"no free GPU: {', '.join(_holders(plan)) or 'none is there'}"
+            return (
+                "no_capacity",
+                f"no free GPU: {', '.join(_holders(run, plan)) or 'none is there'}",
+            )
         time.sleep(_POLL_SECONDS)
 
 
@@ -67,7 +73,7 @@ def _end_of(run: RunFolder) -> Optional[str]:
     return None
 
 
-def _take_cards(run: RunFolder, plan: Launch, held: Dict[str, locks.Lock]) -> bool:
+def _take_cards(run: RunFolder, plan: Launch, held: Held) -> bool:
     """All cards that are asked for, or none: half a claim would keep another run waiting."""
     wanted = int(plan.gpus["count"])
     for name in plan.gpus["candidates"]:
@@ -84,8 +90,7 @@ def _take_cards(run: RunFolder, plan: Launch, held: Dict[str, locks.Lock]) -> bo
         held[name] = lock
     if len(held) == wanted:
         return True
-    for name in list(held):
-        held.pop(name).free()
+    free(held)
     return False
 
 
@@ -99,10 +104,11 @@ def lock_path(folder: str, card: str) -> str:
     return os.path.join(folder, f"gpu-{card}.lock")
 
 
-def _holders(plan: Launch) -> List[str]:
+def _holders(run: RunFolder, plan: Launch) -> List[str]:
     found: List[str] = []
     for name in plan.gpus["candidates"]:
         path = lock_path(plan.locks, name)
-        if locks.is_taken(path):
-            found.append(f"GPU {name} is held by {locks.holder(path).get('run', 'somebody')}")
+        who = locks.holder(path)
+        if locks.is_taken(path) or _still_used(run, who):
+            found.append(f"GPU {name} is held by {who.get('run', 'somebody')}")
     return found

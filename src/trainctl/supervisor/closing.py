@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional
 
 from trainctl.kit import events, files, launch, process, reasons, retry
 from trainctl.kit.names import AttemptFolder, RunFolder
-from trainctl.supervisor import observing, stopping
+from trainctl.supervisor import ending, observing, stopping
 
 
 def closed(attempt: AttemptFolder) -> Optional[Dict[str, Any]]:
@@ -19,20 +19,27 @@ def closed(attempt: AttemptFolder) -> Optional[Dict[str, Any]]:
     return None
 
 
+def is_cancelled(attempt: AttemptFolder) -> bool:
+    return any(r["event"] == "retry_cancelled" for r in events.read(attempt.events).records)
+
+
 def write_missing_exit(
-    attempt: AttemptFolder,
-    waiter: Optional[process.Identity],
-    trainer: Optional[process.Identity],
+    attempt: AttemptFolder, waiter: Optional[process.Identity], *, began: bool
 ) -> None:
-    """Say what can be said of an attempt whose waiter died before it could write the end."""
-    who = waiter or trainer
+    """Say what can be said of an attempt whose waiter died before it could write the end.
+
+    began: whether there was a trainer.
+    """
+    who = waiter
     if who is not None and who.boot != process.boot_id():
         reason, evidence = "host_lost", "the machine was started anew while it ran"
-    elif trainer is None:
+    elif not began:
         reason, evidence = "setup_failed", "the waiter was killed before the trainer started"
     else:
         reason, evidence = "unknown_exit", "the waiter was killed, so nobody saw the exit status"
     pid = files.read_json(attempt.pid) or {}
+    if os.path.exists(attempt.exit):
+        reason, evidence = "unknown_exit", f"{attempt.exit} is damaged"
     record = {
         "code": None,
         "signal": None,
@@ -41,10 +48,7 @@ def write_missing_exit(
         "started": pid.get("started", time.time()),
         "ended": _last_sign_of_life(attempt),
     }
-    try:
-        files.write_json(attempt.exit, record, once=True)
-    except FileExistsError:
-        pass
+    ending.write(attempt, record)
 
 
 def _last_sign_of_life(attempt: AttemptFolder) -> float:
@@ -58,7 +62,8 @@ def close(run: RunFolder, job: Dict[str, Any], attempt: AttemptFolder) -> Option
     if ended is None:
         return None
     observing.note_checkpoints(job, attempt, writers_alive=False)
-    end = reasons.classify(ended, _tail(attempt.log), _stop_obeyed(run, attempt), _kills(attempt))
+    stop = _stop_obeyed(run, attempt, ended)
+    end = reasons.classify(ended, _tail(attempt.log), stop, _kills(attempt))
     history = [*_history(run, attempt.number), _as_ended(run, attempt, end.reason, ended)]
     verdict = retry.verdict(history, int(job["retries"]))
     if verdict.crash_loop:
@@ -79,21 +84,42 @@ def _append(
     """However long the disk refuses: without this record the run would never be seen to end."""
     while os.path.isdir(attempt.path):
         try:
-            written = events.append(attempt.events, "closed", record)
+            if record["next"] is None:
+                forget_secrets(run)  # first: nobody comes back to a run that is closed
+            return events.append(attempt.events, "closed", record)
         except OSError:
             time.sleep(1)
-            continue
-        if record["next"] is None:
-            files.remove(run.secrets)
-        return written
     return None
 
 
-def _stop_obeyed(run: RunFolder, attempt: AttemptFolder) -> Optional[Dict[str, Any]]:
+def cancel_retry(run: RunFolder, attempt: AttemptFolder, by: str) -> None:
+    """Say that the next attempt, which the closing record told of, will not come."""
+    while os.path.isdir(attempt.path):
+        try:
+            forget_secrets(run)
+            events.append(attempt.events, "retry_cancelled", {"by": by})
+            return
+        except OSError:
+            time.sleep(1)
+
+
+def forget_secrets(run: RunFolder) -> None:
+    """Also what a writer left that was killed before it could rename it."""
+    name = os.path.basename(run.secrets)
+    for found in os.listdir(run.path):
+        if found == name or found.startswith(f".{name}."):
+            files.remove(os.path.join(run.path, found))
+
+
+def _stop_obeyed(
+    run: RunFolder, attempt: AttemptFolder, ended: Dict[str, Any]
+) -> Optional[Dict[str, Any]]:
     for record in events.read(attempt.events).records:
         if record["event"] == "stopping":
             return record
-    return stopping.asked_to_stop(run, attempt)
+    asked = stopping.asked_to_stop(run, attempt)
+    came_late = asked is not None and float(asked["at"]) > float(ended["ended"])
+    return None if came_late else asked
 
 
 def _kills(attempt: AttemptFolder) -> int:

@@ -25,23 +25,23 @@ def adopt_orphans() -> bool:
     return bool(library.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 
 
-def end_all(run: str) -> None:
-    """End all that is left of a run: politely, then by force; another run's processes stay.
+def end_all(run: str, attempt: int) -> None:
+    """End all that is left of an attempt: politely, then by force; another run's processes stay.
 
     What cannot even be killed (a process in the kernel's hands) is given up after a while.
     """
-    if not _left(run):
+    if not _left(run, attempt):
         return
-    _until_none(run, signal.SIGTERM, POLITE_SECONDS, repeat=False)
-    _until_none(run, signal.SIGKILL, FORCE_SECONDS, repeat=True)
+    _until_none(run, attempt, signal.SIGTERM, POLITE_SECONDS, repeat=False)
+    _until_none(run, attempt, signal.SIGKILL, FORCE_SECONDS, repeat=True)
 
 
-def _until_none(run: str, number: int, seconds: float, *, repeat: bool) -> None:
+def _until_none(run: str, attempt: int, number: int, seconds: float, *, repeat: bool) -> None:
     told: Set[int] = set()
     give_up = time.monotonic() + seconds
     pause = 0.005
     while time.monotonic() < give_up:
-        left = _left(run)
+        left = _left(run, attempt)
         if not left:
             return
         for pid in left:
@@ -53,12 +53,18 @@ def _until_none(run: str, number: int, seconds: float, *, repeat: bool) -> None:
         pause = min(0.1, pause * 2)
 
 
-def _left(run: str) -> List[int]:
-    _reap()
-    return [pid for pid in tree(os.getpid(), _is_foreign(run)) if process.identity(pid)]
+def _left(run: str, attempt: int) -> List[int]:
+    """Our descendants, whatever their environment; and whatever carries the mark."""
+    below: List[int] = []
+    if _reap():
+        # The kernel's list of children may skip some while others end, so that none is none
+        # only when it is so twice.
+        below = tree(os.getpid(), is_foreign(run)) or tree(os.getpid(), is_foreign(run))
+    found = {*below, *process.marked(run, attempt)}
+    return [pid for pid in found if process.identity(pid)]
 
 
-def _is_foreign(run: str) -> Callable[[int], bool]:
+def is_foreign(run: str) -> Callable[[int], bool]:
     """A run that our trainer started, with its supervisor, is not ours to end."""
 
     def foreign(pid: int) -> bool:
@@ -82,9 +88,11 @@ def tree(root: int, skip: Callable[[int], bool] = lambda _: False) -> List[int]:
     return found
 
 
-def _reap() -> None:
+def _reap() -> bool:
+    """Take leave of children that have ended; whether there are any others."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
     except ChildProcessError:
-        pass
+        return False
+    return True

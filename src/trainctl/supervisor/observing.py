@@ -12,6 +12,8 @@ from trainctl.kit.names import AttemptFolder
 from trainctl.supervisor import descendants, judging
 
 SAMPLE_SECONDS = 5.0
+GPU_SECONDS = 1.0  # what takes the driver longer is told with the next sample
+MTIME_SECONDS = 0.05  # the kernel stamps files by a coarser clock than ours
 SCAN_SHARE = 100  # a scan that takes a second is made every hundred seconds at most
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -28,11 +30,11 @@ class Observer:
         self._cpu = (time.monotonic(), 0.0)
         self._has_gpus = True
         self._judge = judging.Judge(job.get("stall_seconds"), job.get("disk_warn_bytes"))
-        self._started = False
+        self.began = False
 
     def tick(self, trainer: process.Identity, waiter: Optional[process.Identity]) -> None:
-        if not self._started:
-            self._started = True
+        if not self.began:
+            self.began = True
             if not events.read(self._attempt.events).records:
                 fields = {"pid": trainer.pid, "oom_kills": out_of_memory_kills()}
                 self._write("started", fields)
@@ -55,13 +57,13 @@ class Observer:
             **disk(str(self._job["cwd"]), self._attempt.path),
         }
         if self._has_gpus:
-            seen = gpus.look()
+            seen = gpus.look(GPU_SECONDS)
             self._has_gpus = bool(seen.cards or seen.trouble)
             if self._has_gpus:
                 sample["gpus"] = [card._asdict() for card in seen.cards]
                 sample["gpu_trouble"] = seen.trouble
         append_line(self._attempt.system, sample)
-        for event, fields in self._judge.look(sample):
+        for event, fields in self._judge.look(sample, time.monotonic()):
             self._write(event, fields)
 
     def _processes(self, pids: List[int]) -> Dict[str, Any]:
@@ -92,7 +94,7 @@ def note_checkpoints(job: Dict[str, Any], attempt: AttemptFolder, *, writers_ali
         for record in events.read(attempt.checkpoints).records
     }
     started = float((files.read_json(attempt.pid) or {}).get("started", 0))
-    for found in checkpoints.scan(job["checkpoint_dirs"], since=started):
+    for found in checkpoints.scan(job["checkpoint_dirs"], since=started - MTIME_SECONDS):
         if (found.path, found.mtime, found.size) in known:
             continue
         if checkpoints.is_complete(found, writers_alive=writers_alive):

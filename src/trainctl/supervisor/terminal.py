@@ -11,12 +11,14 @@ import pty
 import select
 import struct
 import termios
+import time
 import tty
 from typing import Tuple
 
-from trainctl.kit import files, process
+from trainctl.kit import process
 
 _ROWS, _COLUMNS = 40, 120
+_RETRY_SECONDS = 0.5
 
 
 def open_pair() -> Tuple[int, str]:
@@ -37,7 +39,7 @@ def pump(master: int, log: str, trainer: int) -> None:
         while True:
             ended = process.identity(trainer) is None
             if select.select([master], [], [], 0 if ended else 0.2)[0]:
-                if not _copy(master, descriptor):
+                if not _copy(master, descriptor, trainer):
                     return
             elif ended:
                 return
@@ -46,10 +48,17 @@ def pump(master: int, log: str, trainer: int) -> None:
         os.close(master)
 
 
-def _copy(master: int, descriptor: int) -> bool:
+def _copy(master: int, descriptor: int, trainer: int) -> bool:
     try:
         data = os.read(master, 65536)
     except OSError:  # EIO: nobody has the other side open any more
         return False
-    files.write_all(descriptor, data)
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(descriptor, view) :]
+        except OSError:  # a full disk: the trainer waits with us until there is room, or it ends
+            if process.identity(trainer) is None:
+                return False
+            time.sleep(_RETRY_SECONDS)
     return bool(data)

@@ -12,17 +12,16 @@ import sys
 import time
 from typing import Any, Dict, Optional
 
-from trainctl.kit import files, launch, process, spawn
+from trainctl.kit import files, launch, locks, process, spawn
 from trainctl.kit.names import AttemptFolder, RunFolder
-from trainctl.supervisor import cards, descendants, terminal
+from trainctl.supervisor import cards, descendants, ending, terminal
 
 CLAIMED_BY_ANOTHER = 75
-_RESERVE = 16 * 1024
-_RETRY_SECONDS = 1.0
+LOCK_SECONDS = 10.0
 _IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGPIPE)
 
 
-class NotStarted(Exception):
+class NotStartedError(Exception):
     """The trainer was never started: the reason and the evidence of the attempt's end."""
 
     def __init__(self, reason: str, evidence: str) -> None:
@@ -33,25 +32,23 @@ class NotStarted(Exception):
 
 def main(run_path: str, number: int) -> int:
     run = RunFolder(run_path)
-    attempt = run.attempt(number)
     _detach()
-    plan = launch.read(run, number)
-    if plan is None:
-        sys.stderr.write(f"{run.launch(number)} cannot be read: nothing was started\n")
-        return 1
-    try:
-        os.mkdir(attempt.path, 0o700)
-    except FileExistsError:
-        return CLAIMED_BY_ANOTHER
-    started = time.time()
-    _note(attempt, started, None, [])
-    _reserve(attempt)
-    try:
-        record = _run(run, attempt, plan, started)
-    except NotStarted as error:
-        record = _ended(started, reason=error.reason, evidence=error.evidence)
-    _write_exit(attempt, record)
-    descendants.end_all(run.path)
+    # Held until the last descendant has ended; until it is a program of its own, the trainer
+    # holds it too, so that whoever finds it free finds the trainer by its mark.
+    with locks.Lock(run.waiter_lock) as lock:
+        if not lock.take(patience=LOCK_SECONDS):
+            return CLAIMED_BY_ANOTHER
+        plan = launch.read(run, number)
+        if plan is None:
+            sys.stderr.write(f"{run.launch(number)} cannot be read: nothing was started\n")
+            return 1
+        try:
+            if not _claim(run.attempt(number)):
+                return CLAIMED_BY_ANOTHER
+        except OSError as error:
+            sys.stderr.write(f"{error.filename or run.path}: {error.strerror}\n")
+            return 1
+        _attend(run, run.attempt(number), plan)
     _hand_over(run)
     return 0
 
@@ -66,20 +63,57 @@ def _detach() -> None:
     descendants.adopt_orphans()
 
 
-def _run(
-    run: RunFolder, attempt: AttemptFolder, plan: launch.Launch, started: float
+def _claim(attempt: AttemptFolder) -> bool:
+    """Whether the attempt is ours now. Raises OSError, with nothing claimed, on a full disk."""
+    try:
+        os.mkdir(attempt.path, 0o700)
+    except FileExistsError:
+        return False
+    try:
+        _note(attempt, time.time(), None, [])
+    except OSError:
+        files.remove(attempt.pid)
+        os.rmdir(attempt.path)
+        raise
+    ending.reserve(attempt)
+    return True
+
+
+def _attend(run: RunFolder, attempt: AttemptFolder, plan: launch.Launch) -> None:
+    """From the wait for what it needs to the end of its last descendant."""
+    held: cards.Held = {}
+    asked = time.time()
+    try:
+        record = _train(run, attempt, plan, held)
+    except NotStartedError as error:
+        record = _ended(asked, reason=error.reason, evidence=error.evidence)
+    ending.write(attempt, record)
+    descendants.end_all(run.path, attempt.number)
+    cards.free(held)
+
+
+def _train(
+    run: RunFolder, attempt: AttemptFolder, plan: launch.Launch, held: cards.Held
 ) -> Dict[str, Any]:
-    environment = launch.read_environment(run)
-    with cards.claim(run, attempt, plan) as claimed:
-        if claimed.refusal is not None:
-            raise NotStarted(*claimed.refusal)
-        environment.update(plan.variables)
-        environment.update(claimed.variables)
-        pid, master = _start(attempt, plan, environment)
-        _note(attempt, started, process.identity(pid), claimed.names)
+    try:
+        environment = launch.read_environment(run)
+        refusal = cards.claim(run, attempt, plan, held)
+    except OSError as error:
+        what = f"{error.filename or run.path}: {error.strerror}"
+        raise NotStartedError("setup_failed", what) from error
+    if refusal is not None:
+        raise NotStartedError(*refusal)
+    environment.update(plan.variables)
+    environment.update(cards.variables(held))
+    started = time.time()
+    pid, master = _start(attempt, plan, environment)
+    try:
+        _note(attempt, started, process.identity(pid, reaped=False), cards.names(held))
         if master is not None:
             terminal.pump(master, attempt.log, pid)
-        return _wait_for(pid, started)
+    except OSError as error:  # the trainer carries our mark, so that it is found without this too
+        sys.stderr.write(f"{error.filename or attempt.path}: {error.strerror}\n")
+    return _wait_for(pid, started)
 
 
 def _start(
@@ -118,7 +152,10 @@ def _start(
             **own,
         )
     except OSError as error:
-        raise NotStarted("setup_failed", f"{plan.command[0]}: {error.strerror}") from error
+        if master is not None:
+            os.close(master)
+        what = f"{error.filename or plan.command[0]}: {error.strerror}"
+        raise NotStartedError("setup_failed", what) from error
     finally:
         os.chdir("/")
     return pid, master
@@ -169,38 +206,11 @@ def _note(
         "gpus": gpus,
         "started": started,
     }
-    try:
-        files.write_json(attempt.pid, record)
-    except OSError as error:  # the trainer carries our mark, so that it is found without this too
-        sys.stderr.write(f"{attempt.pid}: {error}\n")
-
-
-def _reserve(attempt: AttemptFolder) -> None:
-    """Hold disk space, so that the end can be written on a disk that the trainer has filled."""
-    try:
-        files.write_atomic(os.path.join(attempt.path, "exit.reserve"), b"\0" * _RESERVE)
-    except OSError:
-        pass
-
-
-def _write_exit(attempt: AttemptFolder, record: Dict[str, Any]) -> None:
-    """Write how it ended, however long the disk refuses; given up only with the folder itself."""
-    while os.path.isdir(attempt.path):
-        files.remove(os.path.join(attempt.path, "exit.reserve"))
-        try:
-            files.write_json(attempt.exit, record, once=True)
-        except FileExistsError:
-            return
-        except OSError:
-            time.sleep(_RETRY_SECONDS)
-        else:
-            return
+    files.write_json(attempt.pid, record)
 
 
 def _hand_over(run: RunFolder) -> None:
     """Become the agent where none is alive, so that the end is judged also when it was killed."""
-    from trainctl.kit import locks
-
     if not os.path.isdir(run.path) or locks.is_taken(run.agent_lock):
         return
     command = spawn.agent_command(sys.executable, spawn.this_kit(), run)
