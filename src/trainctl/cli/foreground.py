@@ -1,32 +1,26 @@
-"""A run in the foreground: its output byte for byte, Ctrl-C as a request, a closed terminal as none."""
+"""A run in the foreground: its output byte for byte, Ctrl-C a request, a closed terminal none."""
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from types import FrameType
+from collections.abc import Callable
 
 from trainctl.cli import output
-from trainctl.control import lookup, stop
+from trainctl.cli.attention import Attention, Detached
+from trainctl.cli.verdict import conclude
+from trainctl.control import cards, lookup
+from trainctl.control.launch import Started
 from trainctl.control.wiring import Here
-from trainctl.kit import locks
-from trainctl.kit.names import RunFolder
-from trainctl.platforms.protocol import Handle
+from trainctl.kit import files, locks
+from trainctl.kit.names import AttemptFolder, RunFolder
 from trainctl.runs import record
 from trainctl.runs.job import Job
-from trainctl.runs.record import AttemptRecord, Record
-from trainctl.runs.state import Reason, next_command
+from trainctl.runs.record import AttemptRecord
 from trainctl.telemetry.follow import copy_follow
 
-OURS = 125
-UNKNOWN_EXIT = 1
 _POLL_SECONDS = 0.005
 _CHECK_SECONDS = 1.0
-
-
-class _Detached(Exception):
-    """The terminal was closed, or we were asked to leave; the run is not."""
 
 
 def announce(run: RunFolder, job: Job, number: int) -> None:
@@ -38,165 +32,115 @@ def announce(run: RunFolder, job: Job, number: int) -> None:
     output.note(f"trainctl: {run.name}{python} · log {log}")
 
 
-def attend(here: Here, run: RunFolder, job: Job, handle: Handle, number: int) -> int:
+def attend(here: Here, started: Started, attention: Attention) -> int:
     """Stream the run until it ends; returns the script's exit code, or 0 when detached."""
-    announce(run, job, number)
+    run, job = started.run, started.job
+    announce(run, job, started.number)
     if job.tty:
         output.note("trainctl: --tty: its output passes through the supervisor, and ends with it")
-    attention = _Attention(here, run, job)
-    attention.install()
     try:
-        while True:
-            _stream(here, run, handle, number, attention)
-            ended = _closed(here, run, handle, number)
-            if ended.next is None:
-                break
-            output.note(
-                f"trainctl: attempt {number} ended: {ended.reason} ({ended.evidence}); {ended.why_next}"
-            )
-            if not _next_started(here, run, handle, number):
-                break
-            number += 1
-    except _Detached as left:
+        _Watching(here, run, job, attention).until_the_end(started.number)
+    except Detached as left:
         if str(left):
             output.note(f"trainctl: {left}; {run.name} goes on: trainctl logs -f {run.name}")
         return 0
     finally:
         lookup.note(here, run)
-    return _conclude(run, record.read(run))
+    return conclude(record.read(run))
 
 
-def _stream(
-    here: Here, run: RunFolder, handle: Handle, number: int, attention: _Attention
-) -> None:
-    """Copy one attempt's log to stdout until the attempt has written how it ended."""
-    attempt = run.attempt(number)
-    checked = here.clock.monotonic()
+class _Watching:
+    """Follows one run's attempts. Every wait in it obeys signals and keeps the agent alive."""
 
-    def done() -> bool:
-        nonlocal checked
-        attention.obey()
-        now = here.clock.monotonic()
-        if now - checked > _CHECK_SECONDS:
-            checked = now
-            here.platforms["local"].watch(handle)
-        return os.path.exists(attempt.exit) or not os.path.isdir(attempt.path)
-
-    sys.stdout.flush()
-    try:
-        copy_follow(attempt.log, 0, 1, done, here.clock, also=[attempt.exit])
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        raise _Detached("nobody reads the output any more") from None
-
-
-def _closed(here: Here, run: RunFolder, handle: Handle, number: int) -> AttemptRecord:
-    """The attempt once its end has been judged."""
-    checked = here.clock.monotonic()
-    while True:
-        attempts = {attempt.number: attempt for attempt in record.read(run).attempts}
-        if number not in attempts or attempts[number].reason is not None:
-            return attempts.get(number) or next(iter(attempts.values()))
-        if here.clock.monotonic() - checked > _CHECK_SECONDS:
-            checked = here.clock.monotonic()
-            here.platforms["local"].watch(handle)
-        here.clock.sleep(_POLL_SECONDS)
-
-
-def _next_started(here: Here, run: RunFolder, handle: Handle, number: int) -> bool:
-    """Wait out the pause before a retry; False where the retry was called off."""
-    checked = here.clock.monotonic()
-    while number + 1 not in run.attempts():
-        if not record.read(run).living:
-            return False
-        if here.clock.monotonic() - checked > _CHECK_SECONDS:
-            checked = here.clock.monotonic()
-            if not locks.is_taken(run.agent_lock):
-                here.platforms["local"].watch(handle)
-        here.clock.sleep(0.05)
-    return True
-
-
-class _Attention:
-    """Signals become wishes that the streaming loop obeys; nothing happens inside a handler."""
-
-    def __init__(self, here: Here, run: RunFolder, job: Job) -> None:
+    def __init__(self, here: Here, run: RunFolder, job: Job, attention: Attention) -> None:
         self._here = here
         self._run = run
         self._job = job
-        self._presses = 0
-        self._obeyed = 0
-        self._left: str | None = None
+        self._attention = attention
+        self._checked = here.clock.monotonic()
 
-    def install(self) -> None:
-        signal.signal(signal.SIGINT, self._pressed)
-        signal.signal(signal.SIGTERM, lambda *_: self._leave("asked to leave"))
-        signal.signal(signal.SIGHUP, lambda *_: self._leave(""))
+    def until_the_end(self, number: int) -> None:
+        while True:
+            self._stream(self._run.attempt(number))
+            ended = self._closed(number)
+            if ended is None or ended.next is None:
+                return
+            reason = str(ended.reason).replace("_", " ")
+            why = f"{reason} ({ended.evidence}); {ended.why_next}"
+            output.note(f"trainctl: attempt {number} ended: {why}")
+            number += 1
+            if not self._begun(number):
+                return
 
-    def _pressed(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        self._presses += 1
-
-    def _leave(self, why: str) -> None:
-        self._left = why
-
-    def obey(self) -> None:
-        if self._left is not None:
-            raise _Detached(self._left)
-        if self._presses == self._obeyed:
+    def _tick(self) -> None:
+        """What is due in every wait."""
+        self._attention.obey(self._here, self._run, self._job)
+        now = self._here.clock.monotonic()
+        if now - self._checked < _CHECK_SECONDS:
             return
-        first = self._obeyed == 0
-        self._obeyed = self._presses
-        name, grace = self._run.name, self._job.grace_seconds
-        if first and self._presses == 1:
-            output.note(
-                f"trainctl: asked {name} to stop; it has {grace:.0f} s to save. "
-                "Ctrl-C again ends it at once"
-            )
-            stop.ask(self._here, self._run)
-        else:
-            output.note(f"trainctl: ending {name} now")
-            stop.ask(self._here, self._run, stop.NOW)
+        self._checked = now
+        if not os.path.isdir(self._run.path):
+            raise Detached("its run folder is gone")
+        if not locks.is_taken(self._run.agent_lock):
+            lookup.refresh(self._here, self._run)
+
+    def _stream(self, attempt: AttemptFolder) -> None:
+        """Copy one attempt's log to stdout until the attempt has written how it ended."""
+        say_why_queued = _once(lambda: self._say_why_queued(attempt))
+        since = self._here.clock.monotonic()
+
+        def done() -> bool:
+            self._tick()
+            if self._here.clock.monotonic() - since > _CHECK_SECONDS:
+                say_why_queued()
+            return os.path.exists(attempt.exit)
+
+        sys.stdout.flush()
+        try:
+            copy_follow(attempt.log, 0, 1, done, self._here.clock, also=[attempt.exit])
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            raise Detached("nobody reads the output any more") from None
+
+    def _say_why_queued(self, attempt: AttemptFolder) -> None:
+        if (files.read_json(attempt.pid) or {}).get("trainer") or os.path.exists(attempt.exit):
+            return
+        waits = _waits_for(self._here, self._job)
+        if waits:
+            output.note(f"trainctl: {self._run.name} is queued: it waits for {waits}")
+
+    def _closed(self, number: int) -> AttemptRecord | None:
+        """The attempt once its end has been judged."""
+        while True:
+            attempts = {attempt.number: attempt for attempt in record.read(self._run).attempts}
+            if number not in attempts or attempts[number].reason is not None:
+                return attempts.get(number)
+            self._tick()
+            self._here.clock.sleep(_POLL_SECONDS)
+
+    def _begun(self, number: int) -> bool:
+        """Wait out the pause before a retry; False where the retry was called off."""
+        while number not in self._run.attempts():
+            if not record.read(self._run).living:
+                return False
+            self._tick()
+            self._here.clock.sleep(0.05)
+        return True
 
 
-def _conclude(run: RunFolder, found: Record) -> int:
-    """One line after: result, time, checkpoints and the next command."""
-    last = found.last
-    if last is None:
-        return OURS
-    output.note(f"trainctl: {summary(found)}")
-    reason = last.reason or Reason.UNKNOWN_EXIT
-    output.note(f"  next: {next_command(reason, run.name)}")
-    return exit_code(last)
+def _once(act: Callable[[], None]) -> Callable[[], None]:
+    done: list[bool] = []
+
+    def guarded() -> None:
+        if not done:
+            done.append(True)
+            act()
+
+    return guarded
 
 
-def summary(found: Record) -> str:
-    """`train-7f3k succeeded after 12.3 s · 3 checkpoints, newest out/step-30.pt`."""
-    last = found.last
-    if last is None:
-        return f"{found.name} has not started"
-    began = next((a.started for a in found.attempts if a.started), None) or 0.0
-    took = output.duration((last.ended or began) - began)
-    how = "" if last.reason is Reason.SUCCEEDED else f" ({last.evidence})"
-    words = str(last.reason or found.state).replace("_", " ")
-    tries = f" in {len(found.attempts)} attempts" if len(found.attempts) > 1 else ""
-    text = f"{found.name} {words} after {took}{tries}{how}"
-    if not found.checkpoints:
-        return f"{text} · no checkpoints seen"
-    newest = str(found.checkpoints[-1]["path"])
-    return f"{text} · {len(found.checkpoints)} checkpoints, newest {_near(newest)}"
-
-
-def _near(path: str) -> str:
-    short = os.path.relpath(path)
-    return output.home_short(path) if short.startswith("..") else short
-
-
-def exit_code(last: AttemptRecord) -> int:
-    """The script's own code; 128 and the signal's number where one ended it, as shells have it."""
-    if last.code is not None:
-        return last.code
-    if last.signal is not None:
-        return 128 + last.signal
-    started = last.reason not in (Reason.SETUP_FAILED, Reason.NO_CAPACITY)
-    return UNKNOWN_EXIT if started and last.reason is not Reason.STOPPED else OURS
+def _waits_for(here: Here, job: Job) -> str:
+    if job.after is not None:
+        return f"{job.after} to succeed"
+    taken = cards.holders(here.home, job.gpus["candidates"]) if job.gpus["count"] else {}
+    return ", ".join(f"GPU {card} (taken by {run})" for card, run in taken.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ Examples:
   trainctl list --watch
 """
 _WORDS = sorted({*State, *Reason})
+_WATCH_SECONDS = 2.0
+_ALPHABETICAL = ("name", "state")
 
 
 @click.command("list", help=HELP)
@@ -49,7 +52,7 @@ _WORDS = sorted({*State, *Reason})
 )
 @click.option("--since", metavar="2d", help="Started within this time, or since 2026-11-23.")
 @click.option("--sort", type=click.Choice(SORTS), default="created", show_default=True)
-@click.option("--reverse", is_flag=True, help="Smallest or oldest first.")
+@click.option("--reverse", is_flag=True, help="The other way round.")
 @click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True)
 @click.option("--all", "everything", is_flag=True, help="All of them, however many.")
 @click.option("-q", "--quiet", is_flag=True, help="Names only.")
@@ -63,27 +66,36 @@ def list_command(text: str | None, **given: Any) -> int:
         return 0
     while True:
         if output.is_terminal():
+            room = shutil.get_terminal_size().lines - 3
+            wanted = wanted._replace(limit=max(1, min(wanted.limit or room, room)))
             sys.stdout.write("\x1b[H\x1b[2J")
         _print(here, wanted, given)
-        here.clock.sleep(2)
+        here.clock.sleep(_WATCH_SECONDS)
 
 
 def _wanted(here: Here, text: str, given: dict[str, Any]) -> Wanted:
     words = [word.replace("-", "_") for word in given["states"]]
     for word in words:
         if word not in _WORDS:
-            raise UsageError(f"--state {word!r} is none of {', '.join(_WORDS)}")
+            raise UsageError(f"--state {word!r} is none of {', '.join(_WORDS)}", hint=_meant(word))
     since = _moment(here, given["since"]) if given["since"] else 0
     return Wanted(
-        states=[word for word in words if word in set(State)],
-        reasons=[word for word in words if word in set(Reason)],
-        tags=given["tags"],
+        states=tuple(word for word in words if word in set(State)),
+        reasons=tuple(word for word in words if word in set(Reason)),
+        tags=tuple(given["tags"]),
         text=text,
         since=since,
         sort=given["sort"],
-        ascending=given["reverse"],
+        ascending=given["reverse"] != (given["sort"] in _ALPHABETICAL),
         limit=None if given["everything"] else given["limit"],
     )
+
+
+def _meant(word: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(word, _WORDS, 1)
+    return f"did you mean {close[0]}?" if close else "trainctl list --state running"
 
 
 def _moment(here: Here, text: str) -> float:
@@ -103,13 +115,16 @@ def _print(here: Here, wanted: Wanted, given: dict[str, Any]) -> None:
         for row in rows:
             output.line(row.name)
     else:
-        _table(here, rows, count)
+        _table(here, rows, count, wanted)
 
 
-def _table(here: Here, rows: list[Row], count: int) -> None:
+def _table(here: Here, rows: list[Row], count: int, wanted: Wanted) -> None:
     if not rows:
-        output.note("no runs" if count == 0 else "no such runs")
-        output.note("  next: trainctl run train.py")
+        everything = wanted == Wanted(
+            sort=wanted.sort, ascending=wanted.ascending, limit=wanted.limit
+        )
+        output.note("no runs" if everything else "no such runs")
+        output.note(f"  next: {'trainctl run train.py' if everything else 'trainctl list'}")
         return
     now = here.clock.now()
     output.table(HEADS, [cells(row, now) for row in rows], styles=STYLES)

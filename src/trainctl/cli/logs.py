@@ -15,6 +15,7 @@ from trainctl.errors import NotFoundError
 if TYPE_CHECKING:
     from trainctl.control.wiring import Here
     from trainctl.kit.names import AttemptFolder, RunFolder
+    from trainctl.runs.record import Record
     from trainctl.telemetry.follow import Break
 
 HELP = """\
@@ -60,7 +61,6 @@ _CHECK_SECONDS = 0.25
 )
 def logs_command(run: str | None, **given: Any) -> int:
     from trainctl.control import lookup
-    from trainctl.telemetry.follow import copy_follow
 
     here = stand.here()
     folder = lookup.find(here, run)
@@ -71,24 +71,73 @@ def logs_command(run: str | None, **given: Any) -> int:
     if given["only_path"]:
         output.line(path)
         return 0
-    if not os.path.exists(path) and not found.living:
-        raise NotFoundError(f"{folder.name} has no log of attempt {number}: {found.evidence}")
+    if not os.path.exists(path):
+        _refuse_absent(found, number, waits=given["following"] and found.living)
     offset = _offset(here, path, attempt, given)
-    done = _until(here, folder, number) if given["following"] else _at_once
     try:
-        if given["raw"]:
-            copy_follow(path, offset, 1, done, here.clock, announce=_announce, also=[attempt.exit])
-        else:
-            _print(here, path, offset, done, attempt, given)
+        _show(here, folder, number, path, offset, given)
+        while given["following"] and not given["number"] and given["rank"] is None:
+            following = _next_attempt(here, folder, number)
+            if following is None:
+                break
+            number = following
+            output.note(f"trainctl: attempt {number}")
+            _show(here, folder, number, folder.attempt(number).log, 0, given)
     except KeyboardInterrupt:
-        output.note(
-            f"\ntrainctl: {folder.name} goes on; stop it with: trainctl stop {folder.name}"
-        )
+        goes_on = lookup.refresh(here, folder).living
+        stop = f"goes on; stop it with: trainctl stop {folder.name}"
+        output.note(f"\ntrainctl: {folder.name} {stop if goes_on else 'has ended'}")
     return 0
+
+
+def _refuse_absent(found: Record, number: int, *, waits: bool) -> None:
+    there = [str(attempt.number) for attempt in found.attempts]
+    if str(number) not in there and there:
+        raise NotFoundError(
+            f"{found.name} has no attempt {number}", hint=f"it has {', '.join(there)}"
+        )
+    if waits:
+        return
+    why = "it has not started" if found.living else found.evidence
+    raise NotFoundError(
+        f"{found.name} has no log of attempt {number}: {why}", hint=f"trainctl show {found.name}"
+    )
+
+
+def _show(
+    here: Here,
+    folder: RunFolder,
+    number: int,
+    path: str,
+    offset: int,
+    given: dict[str, Any],
+) -> None:
+    from trainctl.telemetry.follow import copy_follow
+
+    attempt = folder.attempt(number)
+    done = _until(here, folder, number) if given["following"] else _at_once
+    if given["raw"]:
+        copy_follow(path, offset, 1, done, here.clock, announce=_announce, also=[attempt.exit])
+    else:
+        _print(here, path, offset, done, attempt, given)
 
 
 def _at_once() -> bool:
     return True
+
+
+def _next_attempt(here: Here, folder: RunFolder, number: int) -> int | None:
+    """The attempt after this one, once it is there; None when none will come by itself."""
+    from trainctl.control import lookup
+
+    while True:
+        found = lookup.refresh(here, folder)
+        later = [attempt.number for attempt in found.attempts if attempt.number > number]
+        if later:
+            return later[0]
+        if not found.living:
+            return None
+        here.clock.sleep(_CHECK_SECONDS)
 
 
 def _offset(here: Here, path: str, attempt: AttemptFolder, given: dict[str, Any]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import Any, cast
+from typing import cast
 
 import click
 
@@ -15,6 +15,7 @@ from trainctl.errors import TrainctlError, UsageError
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+_CARRIERS = ("run", "local", "resume", "rerun")  # a --json in their words may be the script's
 
 
 class LazyGroup(click.Group):
@@ -71,14 +72,14 @@ def group(ctx: click.Context) -> None:
 
 def run(words: list[str]) -> int:
     """Run a command line; the exit code is returned, never raised."""
-    wants_json = "--json" in words[: words.index("--") if "--" in words else None]
+    wants_json = "--json" in words and words[0] not in _CARRIERS
     try:
         code = group.main(args=words, prog_name="trainctl", standalone_mode=False)
         sys.stdout.flush()
     except TrainctlError as error:
-        return _told(error, words, as_json=wants_json)
+        return _told(error, as_json=wants_json)
     except click.ClickException as error:
-        return _told(_as_ours(error), words, as_json=wants_json)
+        return _told(_as_ours(error, words), as_json=wants_json)
     except (KeyboardInterrupt, click.Abort):
         sys.stderr.write("\n")
         return INTERRUPTED
@@ -88,37 +89,52 @@ def run(words: list[str]) -> int:
     except OSError as error:
         if os.environ.get("TRAINCTL_DEBUG"):
             raise
-        return _told(_as_disk_error(error), words, as_json=wants_json)
-    return int(cast("Any", code) or 0)
+        return _told(_as_disk_error(error), as_json=wants_json)
+    return int(code or 0)
 
 
-def _told(error: TrainctlError, words: list[str], *, as_json: bool) -> int:
+def _told(error: TrainctlError, *, as_json: bool) -> int:
     if os.environ.get("TRAINCTL_DEBUG"):
         raise error
     code = int(getattr(error, "foreground_code", error.exit_code))
-    if as_json and words[:1] not in (["run"], ["local"]):
+    if as_json:
         output.print_json_error(error, code)
     else:
         output.print_error(error)
     return code
 
 
-def _as_ours(error: click.ClickException) -> UsageError:
+def _as_ours(error: click.ClickException, words: list[str]) -> UsageError:
     """Click knows which option was meant; we say it as we say everything else."""
     context = getattr(error, "ctx", None)
-    where = context.command_path if context is not None else "trainctl"
+    named = f"trainctl {words[0]}" if words[:1] and words[0] in BY_NAME else "trainctl"
+    where = context.command_path if context is not None else named
+    ours = _in_our_words(error, where)
+    code = getattr(error, "foreground_code", None)
+    if code is not None:
+        ours.foreground_code = code  # type: ignore[attr-defined]
+    return ours
+
+
+def _in_our_words(error: click.ClickException, where: str) -> UsageError:
     hint = f"{where} --help"
     meant = cast("list[str]", getattr(error, "possibilities", None) or [])
     if isinstance(error, click.NoSuchOption):
         if meant:
-            hint = f"did you mean {' or '.join(sorted(meant))}? See {where} --help"
+            hint = f"did you mean {_closest(error.option_name, meant)}? See {where} --help"
         return UsageError(f"{where} has no option {error.option_name}", hint=hint)
     text = error.format_message().rstrip(".")
     return UsageError(text[:1].lower() + text[1:], hint=hint)
 
 
+def _closest(word: str, known: list[str]) -> str:
+    import difflib
+
+    return difflib.get_close_matches(word, known, 1, 0)[0]
+
+
 def _as_disk_error(error: OSError) -> TrainctlError:
-    """A disk that is full or fails: what was acknowledged before stays; this command did nothing more."""
+    """A disk that is full or fails: what was acknowledged before stays as it is."""
     what = (
         f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
     )

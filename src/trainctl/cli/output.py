@@ -126,6 +126,19 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
+def spoken(seconds: float) -> str:
+    """`30 s`, `2 min`, `1.5 h`: how long something may take."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
+
+
+def counted(count: int, what: str) -> str:
+    """`1 checkpoint`, `3 checkpoints`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def size(count: float) -> str:
     """`512 B`, `3.1 MB`."""
     for unit in ("B", "kB", "MB", "GB"):

@@ -20,11 +20,13 @@ def show(here: Here) -> None:
         output.table(
             listing.HEADS, [listing.cells(row, now) for row in rows], styles=listing.STYLES
         )
-    follow = "trainctl logs -f        follow the newest run"
-    resume = "trainctl resume         go on from its newest checkpoint"
+    if living:
+        second = "trainctl logs -f        follow the newest run"
+    elif rows:
+        second = "trainctl resume         go on from the newest checkpoint of the newest run"
+    else:
+        second = "trainctl init           propose a trainctl.toml"
     output.note("")
     output.note("  trainctl run train.py   start a run")
-    output.note(
-        f"  {follow if living else resume if rows else 'trainctl init           propose a trainctl.toml'}"
-    )
+    output.note(f"  {second}")
     output.note("  trainctl --help         all commands")

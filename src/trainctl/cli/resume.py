@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from trainctl.cli import output, stand
 from trainctl.cli.run import duration
+from trainctl.cli.words import Passed, PassingCommand, options_of
+
+if TYPE_CHECKING:
+    from trainctl.control.launch import Started
+    from trainctl.control.wiring import Here
+    from trainctl.kit.names import RunFolder
 
 RESUME_HELP = """\
 Go on with a run that ended or was interrupted, as a new attempt from its newest complete
@@ -18,6 +24,7 @@ checkpoint. ARGS are added to the recorded ones; the code runs as it is now.
 Examples:
   trainctl resume                        the newest run
   trainctl resume train-7f --epochs 20   with one argument changed
+  trainctl resume --epochs 20            the same, for the newest run
   trainctl resume --from best train-7f
   trainctl resume --from 400 -d train-7f
 """
@@ -29,73 +36,93 @@ Examples:
   trainctl rerun
   trainctl rerun train-7f --seed 2
 """
-_PASSING = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+EPILOG = """\
+Options of trainctl stand before RUN; everything after it belongs to the script. Later attempts
+keep what was added, also unattended ones. In the foreground the exit code is the script's.
+"""
 
 
-@click.command("resume", help=RESUME_HELP, context_settings=_PASSING)
+@click.command("resume", cls=PassingCommand, help=RESUME_HELP, epilog=EPILOG)
 @click.option(
     "--from",
     "wanted",
     metavar="STEP|best|last|PATH",
     help="Which checkpoint; else the newest complete one.",
 )
-@click.option("-d", "--detach", is_flag=True, help="Start it and return.")
+@click.option("-d", "--detach", is_flag=True, help="Start it and return; print its name.")
+@click.option(
+    "--as-recorded", is_flag=True, help="Leave out the arguments that earlier resumes have added."
+)
 @click.option(
     "--env", multiple=True, metavar="NAME[=VALUE]", help="One variable more for this attempt."
 )
-@click.option("--wait", callback=duration, metavar="6h", help="Wait so long for the GPU cards.")
-@click.argument("run", required=False)
-@click.argument("args", nargs=-1, type=click.UNPROCESSED)
-def resume_command(run: str | None, args: tuple[str, ...], **given: Any) -> int:
-    from trainctl.cli import foreground
+@click.option(
+    "--wait",
+    callback=duration,
+    metavar="[=6h]",
+    help="Wait for the GPU cards, for ever or so long.",
+)
+@click.pass_context
+def resume_command(ctx: click.Context, /, **given: Any) -> int:
     from trainctl.control import lookup, resume
 
-    here = stand.here()
-    if run is not None and run.startswith("-"):
-        run, args = None, (run, *args)
-    folder = lookup.find(here, run)
-    started = resume.resume(
-        here,
-        folder,
-        wanted=given["wanted"],
-        arguments=list(args),
-        env=given["env"],
-        wait=given["wait"],
-    )
-    source = (
-        _near(started.checkpoint) if started.checkpoint else "the beginning: it has no checkpoint"
-    )
-    output.note(f"trainctl: attempt {started.number} of {folder.name} goes on from {source}")
-    for notice in started.notices:
-        output.note(f"trainctl: {notice}")
-    if given["detach"]:
-        output.line(folder.name)
-        return 0
-    return foreground.attend(here, folder, started.job, started.handle, started.number)
+    here, passed = stand.here(), ctx.obj
+    folder = lookup.find(here, passed.run)
+    _refuse_misplaced(ctx, folder, passed)
+
+    def start() -> Started:
+        return resume.resume(
+            here,
+            folder,
+            wanted=given["wanted"],
+            arguments=passed.arguments,
+            as_recorded=given["as_recorded"],
+            env=given["env"],
+            wait=given["wait"],
+        )
+
+    return _attend(here, start, detach=given["detach"])
 
 
-@click.command("rerun", help=RERUN_HELP, context_settings=_PASSING)
+@click.command("rerun", cls=PassingCommand, help=RERUN_HELP, epilog=EPILOG)
 @click.option("--name", metavar="NAME", help="Call the new run so.")
 @click.option("-d", "--detach", is_flag=True, help="Start it and return; print its name.")
-@click.argument("run", required=False)
-@click.argument("args", nargs=-1, type=click.UNPROCESSED)
-def rerun_command(run: str | None, args: tuple[str, ...], **given: Any) -> int:
-    from trainctl.cli import foreground
+@click.pass_context
+def rerun_command(ctx: click.Context, /, **given: Any) -> int:
     from trainctl.control import lookup, resume
 
-    here = stand.here()
-    if run is not None and run.startswith("-"):
-        run, args = None, (run, *args)
-    started = resume.rerun(here, lookup.find(here, run), list(args), given["name"])
+    here, passed = stand.here(), ctx.obj
+    folder = lookup.find(here, passed.run)
+    _refuse_misplaced(ctx, folder, passed)
+    output.note(f"trainctl: the job of {folder.name} anew")
+    return _attend(
+        here,
+        lambda: resume.rerun(here, folder, passed.arguments, given["name"]),
+        detach=given["detach"],
+    )
+
+
+def _refuse_misplaced(ctx: click.Context, folder: RunFolder, passed: Passed) -> None:
+    from trainctl.control import misplaced
+    from trainctl.runs import job as jobs
+
+    if passed.arguments and not passed.marked:
+        verb, ours = str(ctx.info_name), options_of(ctx.command.get_params(ctx))
+        misplaced.refuse(verb, jobs.read(folder), passed.run, passed.arguments, ours)
+
+
+def _attend(here: Here, start: Callable[[], Started], *, detach: bool) -> int:
+    """Start it, say what is worth knowing, and stay with it or not."""
+    from trainctl.cli import foreground
+
+    attention = foreground.Attention()
+    if not detach:
+        attention.install()
+    started = start()
     for notice in started.notices:
         output.note(f"trainctl: {notice}")
-    if given["detach"]:
-        foreground.announce(started.run, started.job, 1)
+    if detach:
+        foreground.announce(started.run, started.job, started.number)
         output.line(started.run.name)
         return 0
-    return foreground.attend(here, started.run, started.job, started.handle, 1)
-
-
-def _near(path: str) -> str:
-    short = os.path.relpath(path)
-    return output.home_short(path) if short.startswith("..") else short
+    return foreground.attend(here, started, attention)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from trainctl.cli import output, stand
-from trainctl.cli.words import WAIT_FOR_EVER, RunCommand
+from trainctl.cli.words import FOREGROUND_CODE, WAIT_FOR_EVER, RunCommand
 from trainctl.errors import NotFoundError, TrainctlError, UsageError
+
+if TYPE_CHECKING:
+    from trainctl.control.launch import Started
+    from trainctl.control.wiring import Here
 
 EPILOG = """\
 \b
@@ -66,7 +70,7 @@ def options(command: click.Command) -> click.Command:
             "--wait",
             callback=duration,
             metavar="[=6h]",
-            help="Wait for the cards, for ever or so long.",
+            help="Wait for the GPU cards, for ever or so long.",
         ),
         click.option("--after", metavar="RUN", help="Start when that run has succeeded."),
         click.option(
@@ -88,7 +92,7 @@ def options(command: click.Command) -> click.Command:
         ),
         click.option("--grace", metavar="30s", help="How long it may take to save when stopped."),
         click.option("--python", metavar="PATH", help="The Python for a script."),
-        click.option("--cwd", metavar="DIR", help="Run it in this folder."),
+        click.option("--cwd", metavar="DIR", help="As if typed in this folder."),
         click.option(
             "--tag", multiple=True, metavar="TAG", help="Label the run; may be repeated."
         ),
@@ -98,7 +102,7 @@ def options(command: click.Command) -> click.Command:
             help="Give it a pseudo-terminal, for progress bars that need one.",
         ),
     ]
-    for decorator in reversed(decorators):
+    for decorator in decorators:
         command = decorator(command)
     return command
 
@@ -114,68 +118,70 @@ def _command(name: str) -> click.Command:
 
 def _run(typed: list[str], given: dict[str, Any]) -> int:
     from trainctl.cli import foreground
-    from trainctl.control import launch
 
+    attention = foreground.Attention()
     try:
-        here = stand.here()
-        if given["cwd"] is not None:
-            here = here._replace(cwd=_folder(here.cwd, given["cwd"]))
-        flags = {
-            name: given[name]
-            for name in (
-                "gpus",
-                "nproc",
-                "max_hours",
-                "retries",
-                "checkpoint_dir",
-                "grace",
-                "python",
-            )
-        }
-        flags["env"] = given["env"] or None
-        flags["env_file"] = given["env_file"]
-        flags["tags"] = given["tag"] or None
-        settings = here.settings.with_flags(flags, here.cwd)
-        request = launch.Request(
-            typed=typed,
-            name=given["name"],
-            gpu_ids=given["gpu_ids"].split(",") if given["gpu_ids"] else None,
-            resume=given["resume"],
-            wait=given["wait"],
-            after=given["after"],
-            tty=given["tty"],
-        )
         if not typed:
             raise UsageError("there is nothing to run", hint="trainctl run train.py")
-        started = launch.start(here, request, settings)
-        for notice in started.notices:
-            output.note(f"trainctl: {notice}")
+        here = _here(given["cwd"])
+        if not given["detach"]:
+            attention.install()
+        started = _start(here, typed, given)
     except (TrainctlError, OSError) as error:
         if given["detach"]:
             raise
         raise _in_foreground(error) from error
+    for notice in started.notices:
+        output.note(f"trainctl: {notice}")
     if given["detach"]:
-        foreground.announce(started.run, started.job, 1)
+        foreground.announce(started.run, started.job, started.number)
         output.line(started.run.name)
         return 0
-    return foreground.attend(here, started.run, started.job, started.handle, 1)
+    return foreground.attend(here, started, attention)
+
+
+_FLAGS = ("gpus", "max_hours", "retries", "checkpoint_dir", "grace", "python", "env_file")
+
+
+def _start(here: Here, typed: list[str], given: dict[str, Any]) -> Started:
+    from trainctl.control import launch
+
+    flags = {name: given[name] for name in _FLAGS}
+    nproc = given["nproc"]
+    flags["nproc"] = int(nproc) if nproc is not None and nproc.isdecimal() else nproc
+    flags["env"] = given["env"] or None
+    flags["tags"] = given["tag"] or None
+    request = launch.Request(
+        typed=typed,
+        name=given["name"],
+        gpu_ids=given["gpu_ids"].split(",") if given["gpu_ids"] else None,
+        resume=given["resume"],
+        wait=given["wait"],
+        after=given["after"],
+        tty=given["tty"],
+    )
+    return launch.start(here, request, here.settings.with_flags(flags, here.cwd))
 
 
 def _in_foreground(error: TrainctlError | OSError) -> TrainctlError:
     """Ours, not the script's: 125, as docker has it."""
-    from trainctl.cli.foreground import OURS
-
     if isinstance(error, OSError):
-        error = TrainctlError(f"{error.filename or 'disk'}: {error.strerror}", hint="df -h")
-    error.foreground_code = OURS  # type: ignore[attr-defined]
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+        error = TrainctlError(what, hint="df -h; then trainctl doctor")
+    error.foreground_code = FOREGROUND_CODE  # type: ignore[attr-defined]
     return error
 
 
-def _folder(cwd: str, given: str) -> str:
-    path = os.path.normpath(os.path.join(cwd, os.path.expanduser(given)))
+def _here(cwd: str | None) -> Here:
+    """Where the run stands: as if the command were typed in that folder."""
+    from trainctl.control.wiring import connect
+
+    if cwd is None:
+        return stand.here()
+    path = os.path.normpath(os.path.join(stand.folder(), os.path.expanduser(cwd)))
     if not os.path.isdir(path):
-        raise NotFoundError(f"--cwd {given}: there is no such folder")
-    return path
+        raise NotFoundError(f"--cwd {cwd}: there is no such folder", hint=f"mkdir -p {path}")
+    return connect(path, dict(os.environ))
 
 
 run_command = _command("run")

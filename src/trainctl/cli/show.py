@@ -11,7 +11,7 @@ import click
 
 from trainctl.cli import output, stand
 from trainctl.kit import files
-from trainctl.runs.state import State, next_command
+from trainctl.runs.state import Reason, State, next_command
 from trainctl.telemetry.escapes import neutralise
 
 if TYPE_CHECKING:
@@ -30,13 +30,14 @@ Examples:
   trainctl show --json
 """
 _SHOWN_CHECKPOINTS = 5
+_TOLD_PACKAGES = ("torch", "jax", "tensorflow", "transformers", "lightning", "numpy")
 
 
 @click.command("show", help=HELP)
 @click.argument("run", required=False)
 @click.option("--diff", is_flag=True, help="Print the recorded diff of its working tree.")
 @click.option("--json", "as_json", is_flag=True, help="The documented envelope, on stdout.")
-def show_command(run: str | None, diff: bool, as_json: bool) -> int:
+def show_command(run: str | None, *, diff: bool, as_json: bool) -> int:
     from trainctl.control import lookup
     from trainctl.runs import job as jobs
 
@@ -56,7 +57,11 @@ def show_command(run: str | None, diff: bool, as_json: bool) -> int:
     for broken in found.corrupt:
         output.note(f"trainctl: {broken} is damaged and was left out")
     if found.reason is not None:
-        output.line(f"{'next':<12} {next_command(found.reason, found.name)}")
+        succeeded = found.reason is Reason.SUCCEEDED
+        command = (
+            f"trainctl logs {found.name}" if succeeded else next_command(found.reason, found.name)
+        )
+        output.line(f"{'next':<12} {command}")
     elif found.living:
         output.line(f"{'next':<12} trainctl logs -f {found.name}")
     return 0
@@ -91,14 +96,15 @@ def _facts(folder: RunFolder, job: Job, found: Record) -> list[tuple[str, str]]:
         ("command", shlex.join(_readable(job.typed))),
         ("folder", output.home_short(job.cwd)),
     ]
+    recorded = files.read_json(folder.code)
     if job.interpreter is not None:
-        facts.append(("python", f"{job.interpreter['path']} ({job.interpreter['why']})"))
-    facts.extend([("code", _code(folder)), ("started", _when(job.created))])
+        facts.append(("python", _python(job.interpreter, recorded)))
+    facts.extend([("code", _code(recorded)), ("started", _when(job.created))])
     host = job.host
     memory = float(host.get("memory_bytes") or 0)
     facts.append(("host", f"{host.get('name')}, {host.get('cpus')} CPUs, {output.size(memory)}"))
     if job.gpus["count"]:
-        facts.append(("GPUs", f"{job.gpus['count']} claimed"))
+        facts.append(("GPUs", f"{job.gpus['count']} claimed{_cards(recorded)}"))
     names = [*job.env, *job.env_names]
     facts.extend(
         (label, text)
@@ -125,8 +131,23 @@ def _resume(job: Job) -> str:
     return f"{args} ({job.resume['why']})"
 
 
-def _code(folder: RunFolder) -> str:
-    code = files.read_json(folder.code)
+def _python(interpreter: dict[str, str], recorded: dict[str, Any] | None) -> str:
+    """Where, why, which version, and of the packages those that matter in training."""
+    python: dict[str, Any] = (recorded or {}).get("python") or {}
+    packages: dict[str, str] = python.get("packages") or {}
+    told = [f"{name} {packages[name]}" for name in _TOLD_PACKAGES if name in packages]
+    path = output.home_short(interpreter["path"])
+    versions = ", ".join([*([str(python["version"])] if python else []), *told])
+    return f"{path} ({interpreter['why']}){f' · {versions}' if versions else ''}"
+
+
+def _cards(recorded: dict[str, Any] | None) -> str:
+    seen: list[dict[str, Any]] = (recorded or {}).get("gpus") or []
+    there = sorted({str(card["name"]) for card in seen})
+    return f" of {', '.join(there)}" if there else ""
+
+
+def _code(code: dict[str, Any] | None) -> str:
     if code is None:
         return "not recorded"
     if not code.get("commit"):
@@ -134,12 +155,14 @@ def _code(folder: RunFolder) -> str:
     text = f"commit {str(code['commit'])[:10]}"
     if code.get("dirty"):
         changed, new = len(code.get("changed", [])), len(code.get("untracked", []))
-        text += f", {changed} files changed, {new} untracked (trainctl show --diff)"
+        text += f", {output.counted(changed, 'file')} changed, {new} untracked"
+        text += " (trainctl show --diff)" if code.get("diff_bytes") else ""
     return text
 
 
 def _when(at: float) -> str:
-    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at))}, {output.age(time.time() - at)} ago"
+    clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+    return f"{clock}, {output.age(time.time() - at)} ago"
 
 
 def _attempts(found: Record) -> list[tuple[str, str]]:

@@ -61,7 +61,7 @@ def _grace(given: dict[str, Any]) -> float | None:
 def _stop(
     here: Here, folder: RunFolder, grace: float | None, given: dict[str, Any]
 ) -> dict[str, Any]:
-    from trainctl.cli.foreground import summary
+    from trainctl.cli.verdict import summary
     from trainctl.control import lookup, stop
 
     before = stop.ask(here, folder, grace)

@@ -18,7 +18,6 @@ from trainctl.errors import BusyError, NotFoundError, RefusedError
 from trainctl.kit import checkpoints, files, gpus, process
 from trainctl.kit import launch as kit_launch
 from trainctl.kit.names import RunFolder
-from trainctl.platforms.protocol import Handle
 from trainctl.runs import job as jobs
 from trainctl.runs.job import Job
 from trainctl.runs.record import Record

@@ -45,10 +45,11 @@ def conditions(wanted: Wanted) -> tuple[str, list[Any]]:
     """The WHERE clause, empty where all are wanted, and the values of its marks."""
     clauses: list[str] = []
     values: list[Any] = []
-    for column, any_of in (("state", wanted.states), ("reason", wanted.reasons)):
-        if any_of:
-            clauses.append(f"{column} IN ({','.join('?' * len(any_of))})")
-            values.extend(any_of)
+    any_of = [("state", state) for state in wanted.states]
+    any_of += [("reason", reason) for reason in wanted.reasons]
+    if any_of:
+        clauses.append(f"({' OR '.join(f'{column} = ?' for column, _ in any_of)})")
+        values.extend(value for _, value in any_of)
     for tag in wanted.tags:
         clauses.append("instr(tags, ?) > 0")
         values.append(f" {tag} ")

@@ -70,12 +70,12 @@ LIVING = frozenset((State.QUEUED, State.STARTING, State.RUNNING, State.SAVING))
 
 NEXT_COMMAND: dict[Reason, str] = {
     Reason.SUCCEEDED: "trainctl show {run}",
-    Reason.OUT_OF_MEMORY: "trainctl resume {run} --batch-size SMALLER",
-    Reason.DISK_FULL: "trainctl doctor",
-    Reason.FAILED: "trainctl logs {run} --tail 50",
-    Reason.CRASH_LOOP: "trainctl logs {run} --tail 50",
-    Reason.SETUP_FAILED: "trainctl logs {run}",
-    Reason.NO_CAPACITY: "trainctl resume {run} --wait",
+    Reason.OUT_OF_MEMORY: "with a smaller batch: trainctl resume {run} ARGS",
+    Reason.DISK_FULL: "with room on the disk: trainctl resume {run}",
+    Reason.FAILED: "once it is mended: trainctl resume {run}",
+    Reason.CRASH_LOOP: "once it is mended: trainctl resume {run}",
+    Reason.SETUP_FAILED: "once it is mended: trainctl resume {run}",
+    Reason.NO_CAPACITY: "trainctl resume --wait {run}",
 }
 
 
