@@ -1,0 +1,1 @@
+"""What trainctl costs, each bar beside its floor: `./run bench [NAMES...] [--quick]`."""
