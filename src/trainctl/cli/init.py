@@ -12,7 +12,7 @@ import click
 
 from trainctl.cli import output
 from trainctl.cli.stand import folder
-from trainctl.config import FILE, project_place
+from trainctl.config import FILE, Place, project_place
 from trainctl.errors import RefusedError, TrainctlError
 from trainctl.telemetry.escapes import neutralise
 
@@ -31,13 +31,13 @@ Examples:
 class Plan(NamedTuple):
     """What would be written. old: what stands there now, None when nothing does.
 
-    shadows: a file of a folder above that holds here until this one is written.
+    other: settings elsewhere that hold here until this file is written.
     """
 
     path: str
     text: str
     old: str | None
-    shadows: str | None
+    other: Place | None
     findings: tuple[str, ...]
     script: str | None
 
@@ -78,25 +78,13 @@ def _plan(cwd: str) -> Plan:
     from trainctl.kit import gpus
 
     path = os.path.join(cwd, FILE)
-    shadows = _shadowed(path)
     proposal = propose(world_of(cwd, dict(os.environ)), gpus.look())
-    return Plan(path, proposal.text, _old(path), shadows, proposal.findings, proposal.script)
+    return Plan(path, proposal.text, _old(path), _other(path), proposal.findings, proposal.script)
 
 
-def _shadowed(path: str) -> str | None:
-    """The settings file above that this one would shadow.
-
-    Raises RefusedError where pyproject.toml beside it has settings: two would be refused.
-    """
+def _other(path: str) -> Place | None:
     place = project_place(os.path.dirname(path))
-    if place is None or place.path == path:
-        return None
-    if os.path.dirname(place.path) == os.path.dirname(path):
-        raise RefusedError(
-            f"[{place.section}] in {place.path} holds this project's settings already",
-            hint="see the proposal, and copy what you like: trainctl init --print",
-        )
-    return place.path
+    return None if place is None or place.path == path else place
 
 
 def _old(path: str) -> str | None:
@@ -121,8 +109,8 @@ def _say(plan: Plan, *, only_print: bool) -> None:
     output.line(f"Found in {neutralise(output.home_short(os.path.dirname(plan.path)))}:")
     for finding in plan.findings:
         output.line(f"  {neutralise(finding)}")
-    if plan.shadows:
-        output.line(f"  {neutralise(plan.shadows)} will hold no more in this folder")
+    if plan.other:
+        output.line(f"  {neutralise(plan.other.path)} has settings that hold here")
     if plan.diff:
         output.line("")
     for text in plan.diff:
@@ -135,6 +123,11 @@ def _coloured(text: str) -> str:
 
 
 def _confirm(plan: Plan, *, yes: bool, may_ask: bool) -> None:
+    if plan.other and os.path.dirname(plan.other.path) == os.path.dirname(plan.path):
+        raise RefusedError(
+            f"[{plan.other.section}] in {plan.other.path} holds this project's settings already",
+            hint="copy from the proposal what you like: trainctl init --print",
+        )
     if plan.old is None or yes:
         return
     if not (may_ask and sys.stdin.isatty()):
@@ -169,6 +162,8 @@ def _mode(path: str) -> int:
 
 def _say_next(plan: Plan, *, written: bool) -> None:
     output.note(f"trainctl: {'wrote ' + plan.path if written else FILE + ' is as proposed'}")
+    if plan.other:
+        output.note(f"trainctl: {plan.other.path} holds in this folder no more")
     script = os.path.relpath(plan.script, os.path.dirname(plan.path)) if plan.script else "SCRIPT"
     output.note(f"  next: trainctl run {neutralise(shlex.quote(script))}")
 
