@@ -51,9 +51,23 @@ _ALPHABETICAL = ("name", "state")
     help="Runs with this tag; repeated: with all of them.",
 )
 @click.option("--since", metavar="2d", help="Started within this time, or since 2026-11-23.")
-@click.option("--sort", type=click.Choice(SORTS), default="created", show_default=True)
+@click.option(
+    "--sort",
+    type=click.Choice(SORTS),
+    default="created",
+    show_default=True,
+    help="By this, the largest or newest first.",
+)
 @click.option("--reverse", is_flag=True, help="The other way round.")
-@click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option(
+    "-n",
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    default=20,
+    show_default=True,
+    help="So many at most.",
+)
 @click.option("--all", "everything", is_flag=True, help="All of them, however many.")
 @click.option("-q", "--quiet", is_flag=True, help="Names only.")
 @click.option("--watch", is_flag=True, help="Draw it anew every two seconds, until Ctrl-C.")
