@@ -1,18 +1,20 @@
 """What an attempt starts: the recorded job, its number, and the checkpoint it goes on from.
 
-Controller and agent both start attempts, so both render them here.
+Controller and agent both start attempts, so both render them here. A waiter only reads what they
+rendered; a kit is compiled at each start, so what it does not need is imported where it serves.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
-from trainctl.kit import checkpoints, files
-from trainctl.kit.group_args import fill_group, free_port
+from trainctl.kit import files
 from trainctl.kit.names import RunFolder
 from trainctl.kit.process import RUN_MARK
-from trainctl.kit.resume_args import with_resume
+
+if TYPE_CHECKING:
+    from trainctl.kit import checkpoints
 
 
 class Launch(NamedTuple):
@@ -69,6 +71,9 @@ def render(
     and through the arguments recorded under `resume` where there are some.
     automatic: nobody is there to ask, so that changed code gives way to the recorded snapshot.
     """
+    from trainctl.kit.group_args import fill_group, free_port
+    from trainctl.kit.resume_args import with_resume
+
     command = [str(word) for word in job["command"]]
     if job["nproc"] is not None:
         command = fill_group(command, free_port(), run.attempt(attempt).ranks)
@@ -157,5 +162,7 @@ def read_environment(run: RunFolder) -> Dict[str, str]:
 
 def newest_checkpoint(job: Mapping[str, Any]) -> Optional[checkpoints.Found]:
     """The newest complete checkpoint that this run, which does not live now, wrote."""
+    from trainctl.kit import checkpoints
+
     found = checkpoints.scan(job["checkpoint_dirs"], since=float(job["created"]) - 1)
     return checkpoints.newest_complete(found)

@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any, Dict, List, Optional, Tuple
 
-from trainctl.kit import events, locks, process, requests
+from trainctl.kit import locks, process, requests
 from trainctl.kit.launch import Launch
 from trainctl.kit.names import AttemptFolder, RunFolder
 
@@ -64,6 +64,8 @@ def claim(
 
 def _end_of(run: RunFolder) -> Optional[str]:
     """How a run ended for good; None while it may still go on."""
+    from trainctl.kit import events  # few runs follow another
+
     attempts = run.attempts()
     if not attempts:
         return None if os.path.isdir(run.path) else "deleted"

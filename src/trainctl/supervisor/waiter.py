@@ -14,7 +14,7 @@ from typing import Any, Dict, Optional
 
 from trainctl.kit import files, launch, locks, process, spawn
 from trainctl.kit.names import AttemptFolder, RunFolder
-from trainctl.supervisor import cards, descendants, ending, terminal
+from trainctl.supervisor import cards, descendants, ending
 
 CLAIMED_BY_ANOTHER = 75
 LOCK_SECONDS = 10.0
@@ -110,6 +110,8 @@ def _train(
     try:
         _note(attempt, started, process.identity(pid, reaped=False), cards.names(held))
         if master is not None:
+            from trainctl.supervisor import terminal
+
             terminal.pump(master, attempt.log, pid)
     except OSError as error:  # the trainer carries our mark, so that it is found without this too
         sys.stderr.write(f"{error.filename or attempt.path}: {error.strerror}\n")
@@ -123,7 +125,7 @@ def _start(
 
     Its output goes to the log itself, never through us: killing the waiter cannot kill it.
     """
-    master, name = terminal.open_pair() if plan.tty else (None, "")
+    master, name = _terminal() if plan.tty else (None, "")
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     if master is None:
         actions = [
@@ -159,6 +161,12 @@ def _start(
     finally:
         os.chdir("/")
     return pid, master
+
+
+def _terminal() -> tuple[int, str]:
+    from trainctl.supervisor import terminal  # few scripts want one
+
+    return terminal.open_pair()
 
 
 def _find(program: str, environment: Dict[str, str]) -> str:
