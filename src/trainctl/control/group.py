@@ -32,7 +32,8 @@ def wrap(interpreter: Interpreter, nproc: Workers, launched: Sequence[str]) -> t
         *("--rdzv-id", "trainctl", "--rdzv-backend", "c10d", "--rdzv-endpoint", ENDPOINT),
         *("--rdzv-conf", "is_host=1", "--local-addr", "127.0.0.1", "--max-restarts", "0"),
         *("--tee", "3", "--log-dir", RANKS),
-        *launched,
+        # Without `--` torchrun takes a script's `--nproc` for an abbreviation of its own option.
+        *(("-m", "--", *launched[1:]) if launched[0] == "-m" else ("--", *launched)),
     )
 
 

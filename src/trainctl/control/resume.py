@@ -156,7 +156,7 @@ def _untold(checkpoint: str | None, script: Script, hint: ResumeHint) -> list[st
     """Said where the script may begin anew all the same."""
     if checkpoint is None or hint.args or "TRAINCTL_RESUME_FROM" in script.variables:
         return []
-    return [f"{hint.why}; only the variable TRAINCTL_RESUME_FROM names the checkpoint"]
+    return [f"{hint.why}; only the variable TRAINCTL_RESUME_FROM names it"]
 
 
 def _cards(here: Here, job: Job, wait: float | None) -> dict[str, Any]:

@@ -144,7 +144,7 @@ def test_a_group_of_workers_meets_at_an_explicit_local_endpoint(project):
     )
     assert "--rdzv-endpoint 127.0.0.1:{port} --rdzv-conf is_host=1" in line
     assert "--standalone" not in line
-    assert line.endswith("--tee 3 --log-dir {ranks} train.py --lr 1")
+    assert line.endswith("--tee 3 --log-dir {ranks} -- train.py --lr 1")
     assert made.script is not None
     assert made.command[made.script] == "train.py"
     assert made.arguments == made.script + 1

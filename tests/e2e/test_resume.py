@@ -1,0 +1,206 @@
+"""Going on: from which checkpoint, with which arguments and code, by hand and by itself."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.e2e.line import CommandLine, Done, wait_until
+
+
+@pytest.fixture
+def stopped(trainctl: CommandLine) -> CommandLine:
+    """A run `base` that has written the checkpoints of steps 1 to 3."""
+    trainctl.ok("run", "--name", "base", "train.py", "--steps", "3")
+    return trainctl
+
+
+def steps(done: Done) -> list[str]:
+    return [line for line in done.out.splitlines() if line.startswith(("step", "resumed"))]
+
+
+def test_it_goes_on_from_the_newest_checkpoint_with_arguments_added(stopped: CommandLine):
+    done = stopped.ok("resume", "base", "--steps", "5")
+
+    assert steps(done) == ["resumed at 4", "step 4", "step 5"]
+    assert "attempt 2 of base goes on from out/step_3.pt" in done.err
+    assert "with --steps 5 added to the recorded arguments" in done.err
+
+
+def test_without_run_it_is_the_newest_and_what_follows_is_the_scripts(stopped: CommandLine):
+    assert steps(stopped.ok("resume", "--steps", "4")) == ["resumed at 4", "step 4"]
+
+
+def test_later_resumes_keep_what_was_added_until_told_not_to(stopped: CommandLine):
+    stopped.ok("resume", "base", "--steps", "4")
+    again = stopped.ok("resume", "--from", "1", "base")
+    plain = stopped.ok("resume", "--from", "1", "--as-recorded", "base")
+
+    assert "with --steps 4 as added before" in again.err
+    assert steps(again)[-1] == "step 4"
+    assert steps(plain)[-1] == "step 3"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "first"), [("2", 3), ("last", 4), ("best", 3), ("out/step_1.pt", 2)]
+)
+def test_a_checkpoint_is_wanted_by_step_path_best_or_last(
+    stopped: CommandLine, wanted: str, first: int
+):
+    best = stopped.project / "out" / "best.pt"
+    best.write_text((stopped.project / "out" / "step_2.pt").read_text())
+
+    assert f"resumed at {first}" in stopped.ok("resume", "--from", wanted, "base").out
+
+
+def test_a_checkpoint_that_is_not_there_is_said_with_those_that_are(stopped: CommandLine):
+    done = stopped("resume", "--from", "9", "base")
+
+    assert done.code == 4
+    assert "there is no checkpoint of step 9" in done.err
+    assert "1, 2, 3" in done.err
+
+
+def test_of_two_at_once_one_starts_and_the_other_is_told_that_it_is_busy(stopped: CommandLine):
+    words = ("resume", "-d", "base", "--steps", "99", "--sleep", "0.1")
+    both = [stopped.start(*words), stopped.start(*words)]
+    codes = sorted(one.wait(40) for one in both)
+    for one in both:
+        one.communicate()
+
+    assert codes == [0, 75]
+    assert [attempt["number"] for attempt in stopped.show("base")["attempts"]] == [1, 2]
+
+
+def test_a_living_run_is_not_resumed(trainctl: CommandLine):
+    trainctl.ok("run", "-d", "--name", "long", "train.py", "--steps", "99", "--sleep", "0.1")
+    done = trainctl("resume", "long")
+
+    assert done.code == 75
+    assert "trainctl stop long" in done.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["base", "--from", "2", "--steps", "9"], "trainctl resume --from 2 base --steps 9"),
+        (["base", "--steps", "9", "-d"], "trainctl resume -d base --steps 9"),
+        (["--fro", "2", "base"], "--from"),
+    ],
+)
+def test_an_option_of_ours_in_the_wrong_place_is_not_handed_over(
+    stopped: CommandLine, typed: list[str], meant: str
+):
+    done = stopped("resume", *typed)
+
+    assert done.code == 2
+    assert meant in done.err
+    assert len(stopped.show("base")["attempts"]) == 1
+
+
+def test_behind_two_dashes_everything_is_the_scripts(stopped: CommandLine):
+    done = stopped("resume", "base", "--", "--from", "2")
+
+    assert "unrecognized arguments: --from 2" in done.out
+
+
+def test_a_script_that_cannot_be_told_is_said(trainctl: CommandLine):
+    trainctl.write("deaf.py", "open('out/step_1.pt', 'w').write('x')")
+    trainctl.write("out/.keep", "")
+    trainctl.ok("run", "deaf.py")
+
+    assert "only the variable TRAINCTL_RESUME_FROM names it" in trainctl.ok("resume").err
+
+
+def test_a_run_that_shall_never_resume_begins_anew(trainctl: CommandLine):
+    trainctl.ok("run", "--resume", "never", "train.py", "--steps", "2")
+    done = trainctl.ok("resume")
+
+    assert steps(done)[0] == "step 1"
+    assert "from the beginning" in done.err
+
+
+def test_a_run_may_begin_from_a_checkpoint_of_another(stopped: CommandLine):
+    done = stopped.ok("run", "--resume", "out/step_2.pt", "train.py", "--steps", "3")
+
+    assert steps(done) == ["resumed at 3", "step 3"]
+
+
+def test_rerun_is_a_new_run_of_the_same_job(stopped: CommandLine):
+    stopped.ok("run", "--name", "tagged", "--tag", "a", "--env", "A=1", "train.py", "--steps", "1")
+    done = stopped.ok("rerun", "--name", "anew", "tagged", "--steps", "2")
+    job = stopped.show("anew")["job"]
+
+    assert steps(done) == ["step 1", "step 2"]
+    assert (job["rerun_of"], job["tags"], job["env"]) == ("tagged", ["a"], {"A": "1"})
+
+
+def test_after_a_crash_it_goes_on_by_itself(trainctl: CommandLine):
+    done = trainctl.ok("run", "--retries", "1", "train.py", "--crash-at", "2", "--steps", "4")
+
+    assert steps(done) == ["step 1", "step 2", "resumed at 3", "step 3", "step 4"]
+    assert "attempt 1 ended: failed (exit code 7: step 2); retry 1 of 1" in done.err
+
+
+def test_unattended_attempts_run_the_code_that_was_started(trainctl: CommandLine):
+    script = trainctl.write(
+        "edited.py", "import sys, time; print('as it was', flush=True); time.sleep(1); sys.exit(1)"
+    )
+    trainctl.ok("run", "-d", "--name", "e", "--retries", "1", "edited.py")
+    wait_until(lambda: "as it was" in trainctl.log("e"), "the first attempt")
+    wait_until((trainctl.run_folder("e") / "code").is_dir, "the snapshot")
+    script.write_text("print('edited meanwhile')")
+    told = trainctl.until_rest("e")
+
+    assert trainctl.log("e", 2) == "as it was\n"
+    assert [attempt["automatic"] for attempt in told["attempts"]] == [False, True]
+
+
+def test_crashes_in_a_row_that_save_nothing_are_a_loop(trainctl: CommandLine):
+    done = trainctl("run", "--retries", "9", "bash", "-c", "exit 3")
+
+    assert done.code == 3
+    assert "crash loop" in done.err
+    assert len(trainctl.show()["attempts"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("raise MemoryError('of 9 GB')", "out_of_memory"),
+        ("open('/dev/full', 'w').write('x' * 100_000)", "disk_full"),
+    ],
+)
+def test_full_memory_and_a_full_disk_are_told_apart_and_not_retried(
+    trainctl: CommandLine, source: str, reason: str
+):
+    trainctl.write("greedy.py", source)
+    trainctl("run", "--retries", "3", "greedy.py")
+    told = trainctl.show()
+
+    assert told["reason"] == reason
+    assert len(told["attempts"]) == 1
+
+
+def test_changed_code_is_said_at_a_resume(trainctl: CommandLine):
+    from tests.e2e.test_run import git
+
+    git(trainctl.project, "init", "--quiet")
+    git(trainctl.project, "add", ".")
+    git(trainctl.project, "commit", "--quiet", "-m", "first")
+    trainctl.ok("run", "train.py", "--steps", "1")
+    with (trainctl.project / "train.py").open("a") as file:
+        file.write("# mended\n")
+    assert "the code has changed since the first attempt" in trainctl.ok("resume").err
+
+    git(trainctl.project, "commit", "--quiet", "--all", "-m", "second")
+    assert "the code is at commit" in trainctl.ok("resume").err
+
+
+def test_an_attempt_finds_its_checkpoint_in_the_environment(stopped: CommandLine):
+    tell = "import json, os; print(json.dumps(os.environ.get('TRAINCTL_RESUME_FROM')))"
+    stopped.write("tell.py", "import os\n" + tell)
+    stopped.ok("run", "--resume", "out/step_1.pt", "tell.py")
+
+    assert json.loads(stopped.ok("logs").out) == str(stopped.project / "out" / "step_1.pt")
