@@ -80,16 +80,14 @@ def start(here: Here, request: Request, settings: Settings) -> Started:
         job.env_names,
         job.env_file,
     )
-    questions = (
-        code.ask(job.project, here.environ),
-        versions.ask(job.interpreter, job.cwd, variables),
-    )
+    tree = code.ask(job.project, here.environ)
     _create(here, run, job, variables)
     plan = kit_launch.render(
         run, job.to_json(), 1, checkpoint=first, device=gpus.device(variables)
     )
     handle = attempts.start(here, run, job, 1, plan)
-    threading.Thread(target=_record_code, args=(here, run, job, *questions)).start()
+    python = versions.ask(job.interpreter, job.cwd, variables)  # not in the way of the start
+    threading.Thread(target=_record_code, args=(here, run, job, tree, python)).start()
     return Started(run, job, handle, notices)
 
 
