@@ -7,9 +7,10 @@ runs folder's modification time tells when somebody else added or removed one.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from trainctl.errors import TrainctlError
 from trainctl.kit import files
 from trainctl.kit.names import Home, RunFolder
 from trainctl.runs import record as records
@@ -20,6 +21,7 @@ from trainctl.runs.state import State
 if TYPE_CHECKING:
     import sqlite3  # at run time only where the index is opened: help pages need none
 
+T = TypeVar("T")
 VERSION = 1
 _SCHEMA = f"""
 CREATE TABLE runs (
@@ -44,19 +46,23 @@ class Index:
 
     @classmethod
     def open(cls, home: Home) -> Self:
-        """The index of this home; made anew from the folders where it is damaged or not ours."""
+        """The index of this home; made anew from the folders where it is damaged or not ours.
+
+        Raises TrainctlError where the disk is full or does not let it be written.
+        """
         import sqlite3
 
         try:
-            return cls(home, _connect(home.index))
-        except sqlite3.DatabaseError:
-            return cls.rebuilt(home)
-
-    @classmethod
-    def rebuilt(cls, home: Home) -> Self:
-        for suffix in ("", "-wal", "-shm"):
-            files.remove(home.index + suffix)
-        return cls(home, _connect(home.index))
+            try:
+                return cls(home, _connect(home.index))
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_ERROR:
+                    raise  # a full disk, a lock held too long; SQLITE_ERROR: a table is missing
+                return cls(home, _anew(home))
+            except sqlite3.DatabaseError:
+                return cls(home, _anew(home))
+        except sqlite3.OperationalError as error:
+            raise _unusable(home, error) from error
 
     def close(self) -> None:
         self._db.close()
@@ -69,33 +75,30 @@ class Index:
 
     def put(self, rows: Iterable[Row]) -> None:
         marks = ",".join("?" * len(Row._fields))
-        with self._db:
-            self._db.executemany(f"INSERT OR REPLACE INTO runs VALUES ({marks})", rows)
+        self._write(f"INSERT OR REPLACE INTO runs VALUES ({marks})", list(rows))
 
     def drop(self, names: Iterable[str]) -> None:
-        with self._db:
-            self._db.executemany("DELETE FROM runs WHERE name = ?", [(name,) for name in names])
+        self._write("DELETE FROM runs WHERE name = ?", [(name,) for name in names])
 
     def living(self) -> list[str]:
-        return [name for (name,) in self._db.execute("SELECT name FROM runs WHERE living")]
+        return [name for (name,) in self._read("SELECT name FROM runs WHERE living")]
 
     def with_prefix(self, prefix: str, limit: int = 20) -> list[str]:
         """Names that begin so, newest first; all for an empty prefix."""
         query = "SELECT name FROM runs WHERE name >= ? AND name < ? ORDER BY created DESC LIMIT ?"
         after = prefix + "\U0010ffff"
-        return [name for (name,) in self._db.execute(query, (prefix, after, limit))]
+        return [name for (name,) in self._read(query, (prefix, after, limit))]
 
     def newest(self) -> str | None:
-        query = "SELECT name FROM runs ORDER BY created DESC LIMIT 1"
-        found = self._db.execute(query).fetchone()
-        return str(found[0]) if found else None
+        found = self._read("SELECT name FROM runs ORDER BY created DESC LIMIT 1")
+        return str(found[0][0]) if found else None
 
     def names(self) -> list[str]:
-        return [name for (name,) in self._db.execute("SELECT name FROM runs")]
+        return [name for (name,) in self._read("SELECT name FROM runs")]
 
     def count(self, wanted: Wanted) -> int:
         where, values = conditions(wanted)
-        (count,) = self._db.execute(f"SELECT COUNT(*) FROM runs {where}", values).fetchone()
+        [(count,)] = self._read(f"SELECT COUNT(*) FROM runs {where}", values)
         return int(count)
 
     def find(self, wanted: Wanted) -> list[Row]:
@@ -105,7 +108,7 @@ class Index:
         limit = -1 if wanted.limit is None else wanted.limit
         columns = ", ".join(Row._fields)
         query = f"SELECT {columns} FROM runs {where} {order} LIMIT ?"
-        return [Row(*found) for found in self._db.execute(query, (*values, limit))]
+        return [Row(*found) for found in self._read(query, (*values, limit))]
 
     def catch_up(self, row_of: Callable[[str], Row | None]) -> None:
         """Take in runs that came or went without us: copied, restored, deleted by hand.
@@ -130,12 +133,48 @@ class Index:
             self._set_fact("runs_changed", str(_changed(self._home)))
 
     def _fact(self, name: str) -> str | None:
-        found = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return str(found[0]) if found else None
+        found = self._read("SELECT value FROM facts WHERE name = ?", (name,))
+        return str(found[0][0]) if found else None
 
     def _set_fact(self, name: str, value: str) -> None:
-        with self._db:
-            self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+        self._write("INSERT OR REPLACE INTO facts VALUES (?, ?)", [(name, value)])
+
+    def _read(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._surely(lambda: self._db.execute(query, values).fetchall())
+
+    def _write(self, statement: str, rows: list[Any]) -> None:
+        def write() -> None:
+            with self._db:
+                self._db.executemany(statement, rows)
+
+        self._surely(write)
+
+    def _surely(self, act: Callable[[], T]) -> T:
+        """Do it; where only now a page turns out damaged, once more on an index made anew."""
+        import sqlite3
+
+        try:
+            try:
+                return act()
+            except sqlite3.OperationalError:
+                raise  # a full disk, a lock that is held too long: the index itself is sound
+            except sqlite3.DatabaseError:
+                self._db.close()
+                self._db = _anew(self._home)
+                self.catch_up(lambda name: row_of_folder(self._home.run(name)))
+                return act()
+        except sqlite3.OperationalError as error:
+            raise _unusable(self._home, error) from error
+
+
+def _anew(home: Home) -> sqlite3.Connection:
+    for suffix in ("", "-wal", "-shm"):
+        files.remove(home.index + suffix)
+    return _connect(home.index)
+
+
+def _unusable(home: Home, error: Exception) -> TrainctlError:
+    return TrainctlError(f"{home.index}: {error}", hint="df -h; then trainctl doctor")
 
 
 def trouble(home: Home) -> str | None:
@@ -173,9 +212,9 @@ def _connect(path: str) -> sqlite3.Connection:
         elif version != VERSION:
             raise sqlite3.DatabaseError(f"the index is of version {version}")
         connection.execute("SELECT name FROM runs LIMIT 1").fetchone()
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
         connection.close()
-        return _second_try(path)
+        return _second_try(path, error)
     except sqlite3.DatabaseError:
         connection.close()
         raise
@@ -183,7 +222,7 @@ def _connect(path: str) -> sqlite3.Connection:
     return connection
 
 
-def _second_try(path: str) -> sqlite3.Connection:
+def _second_try(path: str, first: sqlite3.OperationalError) -> sqlite3.Connection:
     """Somebody else has just made the schema; any other operational error comes again."""
     import sqlite3
 
@@ -191,7 +230,7 @@ def _second_try(path: str) -> sqlite3.Connection:
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version != VERSION:
-            raise sqlite3.DatabaseError("the index has no schema")
+            raise first
         connection.execute("SELECT name FROM runs LIMIT 1").fetchone()
     except sqlite3.DatabaseError:
         connection.close()

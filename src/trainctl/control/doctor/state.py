@@ -65,7 +65,9 @@ def index(machine: Machine) -> list[Finding]:
     trouble = machine.index_trouble()
     if trouble is None:
         return [Finding("ok", "index", "sound")]
-    remedy = "nothing is lost; the next command builds it anew: trainctl list"
+    remedy = (
+        f"rm {shlex.quote(machine.home.index)}*; nothing is lost, the next command makes it anew"
+    )
     return [Finding("warn", "index", trouble, remedy)]
 
 
