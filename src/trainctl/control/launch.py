@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -13,7 +14,7 @@ from trainctl.checkpoints.folders import checkpoint_folders
 from trainctl.checkpoints.resume import resume_arguments
 from trainctl.checkpoints.script import read_script
 from trainctl.config import Settings
-from trainctl.control import attempts, cards, code, environment, journal, versions
+from trainctl.control import attempts, cards, code, environment, journal, staging, versions
 from trainctl.control.interpreter import Command, resolve
 from trainctl.control.pythons import World
 from trainctl.control.wiring import Here
@@ -157,29 +158,36 @@ def _job(here: Here, request: Request, settings: Settings, command: Command, nam
 
 
 def _create(here: Here, run: RunFolder, job: Job, variables: dict[str, str]) -> None:
-    """Make the run's folder with all that its first attempt needs; it is a run once job.json is.
-
-    Where the disk refuses, nothing is left of it.
-    """
+    """Make the run's folder with all that its first attempt needs, whole at once or not at all."""
     row = index.row(record.read(run), job.to_json())
     os.makedirs(here.home.runs, mode=0o700, exist_ok=True)
     os.makedirs(here.home.locks, mode=0o700, exist_ok=True)
-    with index.Index.open(here.home) as known:
-        known.add_with_folder(row, lambda: os.mkdir(run.path, 0o700))
-        try:
-            _fill(run, job, variables)
-            files.sync_folder(here.home.runs)
-        except OSError:
-            shutil.rmtree(run.path, ignore_errors=True)
-            known.drop([run.name])
-            raise
+    staging.sweep(here.home)
+    staged = RunFolder(staging.new(here.home, run.name))
+    try:
+        os.mkdir(staged.path, 0o700)
+        _fill(staged, job, variables, own=run.checkpoints)
+        with index.Index.open(here.home) as known:
+            known.add_with_folder(row, lambda: os.rename(staged.path, run.path))
+        files.sync_folder(here.home.runs)
+    except OSError as error:
+        if error.errno in {errno.EEXIST, errno.ENOTEMPTY}:
+            raise _taken(run.name) from error
+        raise
+    finally:
+        shutil.rmtree(staged.path, ignore_errors=True)
 
 
-def _fill(run: RunFolder, job: Job, variables: dict[str, str]) -> None:
-    kit_launch.write_environment(run, variables)
-    os.makedirs(job.checkpoint_dirs[0], exist_ok=True)
-    events.append(run.events, "submitted", {"platform": job.platform, "by": journal.me()})
-    files.write_json(run.job, job.to_json())
+def _fill(staged: RunFolder, job: Job, variables: dict[str, str], *, own: str) -> None:
+    folder = job.checkpoint_dirs[0]
+    os.makedirs(staged.checkpoints if folder == own else folder, exist_ok=True)
+    kit_launch.write_environment(staged, variables)
+    events.append(staged.events, "submitted", {"platform": job.platform, "by": journal.me()})
+    files.write_json(staged.job, job.to_json())
+
+
+def _taken(name: str) -> RefusedError:
+    return RefusedError(f"there is a run named {name} already", hint="choose another --name")
 
 
 def _first_checkpoint(here: Here, request: Request) -> str | None:
@@ -202,9 +210,7 @@ def _name(here: Here, request: Request, settings: Settings) -> str:
                 hint="letters, digits, '.', '_' and '-', at most 63, beginning with a letter",
             )
         if os.path.lexists(here.home.run(request.name).path):
-            raise RefusedError(
-                f"there is a run named {request.name} already", hint="choose another --name"
-            )
+            raise _taken(request.name)
         return request.name
     stem = settings.name or naming.stem_of(list(request.typed))
     for _ in range(_TRIES):

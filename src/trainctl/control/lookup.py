@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from trainctl.control import staging
 from trainctl.control.reconcile import reconcile
 from trainctl.control.wiring import Here
 from trainctl.errors import NotFoundError, UsageError
@@ -65,6 +66,7 @@ def refresh(here: Here, run: RunFolder) -> Record:
 
 def rows(here: Here, wanted: Wanted) -> tuple[list[Row], int]:
     """Rows of the list, and how many there are beyond the limit."""
+    staging.sweep(here.home)
     with open_index(here) as known:
         update(here, known, known.living())
         return known.find(wanted), known.count(wanted)

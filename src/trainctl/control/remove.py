@@ -6,7 +6,7 @@ import os
 import shutil
 from typing import NamedTuple
 
-from trainctl.control import lookup
+from trainctl.control import lookup, staging
 from trainctl.control.wiring import Here
 from trainctl.errors import BusyError
 from trainctl.kit import process
@@ -37,7 +37,7 @@ def look(here: Here, run: RunFolder) -> Doomed:
 def delete(here: Here, doomed: Doomed) -> None:
     """Remove the run folder and its row. Already gone is success."""
     run = doomed.run
-    trash = os.path.join(here.home.path, f".deleted-{run.name}-{os.urandom(4).hex()}")
+    trash = staging.deleted(here.home, run.name)
     try:
         os.rename(run.path, trash)
     except FileNotFoundError:
