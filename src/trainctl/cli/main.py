@@ -74,8 +74,11 @@ def run(words: list[str]) -> int:
     """Run a command line; the exit code is returned, never raised."""
     wants_json = "--json" in words and words[0] not in _CARRIERS
     try:
-        code = group.main(args=words, prog_name="trainctl", standalone_mode=False)
+        with group.make_context("trainctl", list(words)) as context:  # main() eats broken pipes
+            code = group.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except TrainctlError as error:
         return _told(error, as_json=wants_json)
     except click.ClickException as error:

@@ -59,7 +59,9 @@ def read_env_file(path: str) -> dict[str, str]:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             lines = file.read().splitlines()
     except OSError as error:
-        raise NotFoundError(f"the env file {path} cannot be read: {error.strerror}") from error
+        raise NotFoundError(
+            f"the env file {path} cannot be read: {error.strerror}", hint=f"ls -l {path}"
+        ) from error
     found: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         text = line.strip().removeprefix("export ").strip()
