@@ -279,8 +279,11 @@ def _printable(text: str) -> str:
 
 
 def row_of_folder(run: RunFolder) -> Row | None:
-    """The row of a run as its folder tells it; None where there is no job in it."""
+    """The row of a run as its folder tells it; None where there is no job, or no sense, in it."""
     job = files.read_json(run.job)
     if job is None:
         return None
-    return row(records.read(run), job)
+    try:
+        return row(records.read(run), job)
+    except (AttributeError, KeyError, TypeError, ValueError):  # one odd file hides no other run
+        return None

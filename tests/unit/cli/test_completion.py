@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests import need
+from tests.unit.cli.conftest import Trainctl
 from trainctl.cli.main import run
 from trainctl.cli.table import COMMANDS
 from trainctl.kit import events
@@ -186,6 +187,19 @@ def test_a_run_whose_name_is_a_command_is_only_a_name(desk: Desk):
 @pytest.mark.parametrize("shell", [pytest.param(s, marks=need.tool(s)) for s in SHELLS])
 def test_the_script_is_sound_to_its_shell(desk: Desk, shell: str):
     desk.say(shell, "-n", desk.script(shell))
+
+
+@pytest.mark.parametrize(
+    ("mine", "named"), [("/bin/zsh", "zsh"), ("/bin/csh", "bash"), ("", "bash")]
+)
+def test_an_unknown_shell_is_answered_with_ones_own(
+    trainctl: Trainctl, monkeypatch: pytest.MonkeyPatch, mine: str, named: str
+):
+    monkeypatch.setenv("SHELL", mine)
+    for words in ([], ["powershell"]):
+        told = trainctl("completion", *words)
+        assert (told.code, told.out) == (2, "")
+        assert told.err.endswith(f"  try: trainctl completion {named}\n")
 
 
 class Terminal:

@@ -94,3 +94,13 @@ def test_a_full_disk_costs_no_index(home: Home):
             index.put(many)
     assert Path(home.index).read_bytes()[:PAGE] == before[:PAGE]
     assert len(names_in(home)) == RUNS
+
+
+@pytest.mark.parametrize(
+    "job", ['{"created": null}', '{"typed": 5}', '{"tags": 3}', "[]", "{", '{"created": "soon"}']
+)
+def test_a_run_with_an_odd_job_hides_no_other(home: Home, job: str):
+    os.mkdir(home.run("odd").path)
+    Path(home.run("odd").job).write_text(job)
+    Path(home.index).unlink()
+    assert "odd" not in names_in(home)

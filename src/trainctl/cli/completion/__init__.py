@@ -6,11 +6,13 @@ a run's name is wanted does it ask `trainctl list`.
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
 from trainctl.cli import output
+from trainctl.errors import UsageError
 
 SHELLS = ("bash", "zsh", "fish")
 LOADING = {
@@ -30,9 +32,13 @@ Examples:
 
 
 @click.command("completion", help=HELP)
-@click.argument("shell", type=click.Choice(SHELLS))
+@click.argument("shell", required=False, metavar="|".join(SHELLS))
 @click.pass_context
-def completion_command(ctx: click.Context, shell: str) -> int:
+def completion_command(ctx: click.Context, shell: str | None) -> int:
+    if shell not in SHELLS:
+        mine = os.path.basename(os.environ.get("SHELL", ""))
+        what = "which shell?" if shell is None else f"there is no completion for {shell!r}"
+        raise UsageError(what, hint=f"trainctl completion {mine if mine in SHELLS else 'bash'}")
     output.line(script(ctx.find_root(), shell))
     if sys.stdout.isatty():
         output.note(f"trainctl: {LOADING[shell]}")

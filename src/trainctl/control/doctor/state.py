@@ -12,6 +12,7 @@ from trainctl.control.home import trouble_with
 from trainctl.errors import TrainctlError
 from trainctl.kit import events, files, locks, process
 from trainctl.kit.names import AttemptFolder, RunFolder
+from trainctl.runs.index import row_of_folder
 
 _GB = 10**9
 _SHOWN = 5  # runs that a finding names; the rest is counted
@@ -89,8 +90,8 @@ def logs(machine: Machine) -> list[Finding]:
 
 
 def unreadable_runs(machine: Machine) -> list[Finding]:
-    bad = [run.name for run in _runs(machine) if files.read_json(run.job) is None]
-    return _named("warn", "runs", bad, "without a readable job.json", "trainctl delete {}")
+    bad = [run.name for run in _runs(machine) if row_of_folder(run) is None]
+    return _named("warn", "runs", bad, "without a readable record", "trainctl delete {}")
 
 
 def interrupted_runs(machine: Machine) -> list[Finding]:

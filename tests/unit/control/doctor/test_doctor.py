@@ -216,7 +216,7 @@ def test_a_run_without_its_job_is_found(machine: Machine):
     a_run(machine, "good")
     os.makedirs(machine.home.run("bad").path)
     [bad] = state.unreadable_runs(machine)
-    assert (bad.detail, bad.remedy) == ("without a readable job.json: bad", "trainctl delete bad")
+    assert (bad.detail, bad.remedy) == ("without a readable record: bad", "trainctl delete bad")
 
 
 def test_only_runs_that_ended_unseen_are_interrupted(machine: Machine):
