@@ -22,10 +22,12 @@ class Action(StrEnum):
 
 
 class Patience(NamedTuple):
-    """How long silence, absence and a start under way are borne."""
+    """How long silence, absence and a start under way are borne.
+
+    gone_seconds: two looks so far apart that both found nothing make it gone.
+    """
 
     silence_seconds: float = 600.0
-    gone_sightings: int = 2
     gone_seconds: float = 30.0
     claim_seconds: float = 60.0
 
@@ -95,7 +97,7 @@ def decide(
             return Decision(Action.WAIT, f"it is {seen.phase}")
 
 
-def remembered(contact: Contact | None, seen: Observation, patience: Patience) -> Contact | None:
+def remembered(contact: Contact | None, seen: Observation) -> Contact | None:
     """What is known of an attempt after this look, too."""
     before = contact or Contact()
     match seen.phase:
@@ -104,9 +106,7 @@ def remembered(contact: Contact | None, seen: Observation, patience: Patience) -
         case Phase.ACTIVE:
             return Contact(before.running_since or seen.started or seen.at)
         case Phase.GONE if contact is not None:
-            since = before.gone_since or seen.at
-            sightings = min(before.gone_sightings + 1, patience.gone_sightings)
-            return Contact(before.running_since, None, since, sightings)
+            return Contact(before.running_since, None, before.gone_since or seen.at)
         case Phase.UNKNOWN if contact is not None:
             return before._replace(silent_since=before.silent_since or seen.at)
         case _:
@@ -150,10 +150,9 @@ def _not_started(seen: Observation, known: Known, patience: Patience) -> Decisio
 
 
 def _gone(seen: Observation, known: Known, past: Past, patience: Patience) -> Decision:
-    """Absent once may be a listing that lags; absent more than once, over some time, is gone."""
-    contact = known.contact or Contact()
-    since = contact.gone_since or seen.at
-    if contact.gone_sightings < patience.gone_sightings or seen.at - since < patience.gone_seconds:
+    """Absent once may be a listing that lags; absent again, after some time, is gone."""
+    since = (known.contact.gone_since if known.contact else None) or seen.at
+    if seen.at - since < patience.gone_seconds:
         return Decision(Action.WAIT, "not seen: to be asked again before it counts as gone")
     evidence = seen.evidence or "it is not there any more"
     reason = "stopped" if known.stopping else "host_lost"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from math import floor
 from typing import Any
 
 from trainctl.control.wiring import Here
@@ -25,7 +26,8 @@ def note(here: Here, run: RunFolder, event: str, fields: Mapping[str, Any]) -> N
 
 def append(here: Here, run: RunFolder, event: str, fields: Mapping[str, Any]) -> None:
     """Append one record, inside `unchanged`."""
-    events.append(run.events, event, {"at": round(here.clock.now(), 3), **fields})
+    at = floor(here.clock.now() * 1000) / 1000  # never later than it is
+    events.append(run.events, event, {"at": at, **fields})
 
 
 @contextmanager

@@ -106,7 +106,7 @@ def _look_after(
 ) -> tuple[Looked, bool]:
     """One look, and whether it changed something, so that another is due."""
     try:
-        target, contact = _remember(here, target, seen, patience)
+        target, contact = _remember(here, target, seen)
         known = _known(target, contact, seen)
         traits = target.platform.traits
         decision = decide(seen, known, _past(target, seen), traits, patience)
@@ -118,15 +118,13 @@ def _look_after(
     return Looked(target.run, target.record, decision), changed
 
 
-def _remember(
-    here: Here, target: _Target, seen: Observation, patience: Patience
-) -> tuple[_Target, Contact | None]:
+def _remember(here: Here, target: _Target, seen: Observation) -> tuple[_Target, Contact | None]:
     """What looks have shown, kept between commands; where the host keeps no record of its own."""
     before = target.record.asked.contacts.get(target.number)
     if target.platform.traits.retries_itself:
         there = target.record.wanted != target.number
-        return target, remembered(before or (Contact() if there else None), seen, patience)
-    now = remembered(before, seen, patience)
+        return target, remembered(before or (Contact() if there else None), seen)
+    now = remembered(before, seen)
     if now is None or now == before:
         return target, now
     fields = {"attempt": target.number, **now._asdict()}

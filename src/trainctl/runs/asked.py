@@ -19,8 +19,7 @@ class Contact(NamedTuple):
 
     running_since: float | None = None
     silent_since: float | None = None  # asked, and nobody answered
-    gone_since: float | None = None  # asked, and it was not there
-    gone_sightings: int = 0
+    gone_since: float | None = None  # asked, and it was not there, at every answer since
 
 
 class Judged(NamedTuple):

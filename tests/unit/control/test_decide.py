@@ -20,7 +20,7 @@ from trainctl.platforms.protocol import Observation, Phase, Traits
 from trainctl.runs.asked import Contact
 
 NOW = 1_000_000.0
-PATIENCE = Patience(silence_seconds=600, gone_sightings=2, gone_seconds=30, claim_seconds=60)
+PATIENCE = Patience(silence_seconds=600, gone_seconds=30, claim_seconds=60)
 CLOUD = Traits(
     bills_by_time=True,
     queues=True,
@@ -104,25 +104,21 @@ def test_silence_from_the_very_start_counts_from_the_request() -> None:
     assert on_a_cloud(look(Phase.UNKNOWN), NEVER_SEEN).action is Action.WAIT
 
 
-def test_absence_counts_only_when_it_was_seen_often_enough_over_long_enough() -> None:
-    def after(sightings: int, seconds: float) -> Action:
-        known = Known(Contact(gone_since=NOW - seconds, gone_sightings=sightings))
-        return on_a_cloud(look(Phase.GONE), known).action
-
-    assert after(1, 1000) is Action.WAIT
-    assert after(2, 29) is Action.WAIT
-    assert after(2, 30) is Action.FINISH
+def test_absence_counts_only_when_it_is_seen_again_after_a_while() -> None:
+    for ago, action in ((0, Action.WAIT), (29, Action.WAIT), (30, Action.FINISH)):
+        known = Known(Contact(gone_since=NOW - ago))
+        assert on_a_cloud(look(Phase.GONE), known).action is action
 
 
 def test_what_is_gone_is_lost_and_retried_where_that_was_asked_for() -> None:
-    known = Known(Contact(gone_since=NOW - 60, gone_sightings=2))
+    known = Known(Contact(gone_since=NOW - 60))
     decision = on_a_cloud(look(Phase.GONE), known, past(retries=1))
     assert (decision.action, decision.reason) == (Action.RETRY, "host_lost")
     assert decision.evidence
 
 
 def test_what_is_gone_after_a_stop_was_stopped() -> None:
-    known = TOLD._replace(contact=Contact(gone_since=NOW - 60, gone_sightings=2))
+    known = TOLD._replace(contact=Contact(gone_since=NOW - 60))
     decision = on_a_cloud(look(Phase.GONE), known, past(retries=1))
     assert (decision.action, decision.reason) == (Action.FINISH, "stopped")
 
@@ -194,29 +190,29 @@ def test_quick_failures_in_a_row_are_a_crash_loop_with_the_last_words() -> None:
 
 
 def test_an_answer_wipes_out_silence_and_absence() -> None:
-    troubled = Contact(NOW - 500, NOW - 50, NOW - 40, 1)
-    assert remembered(troubled, look(Phase.ACTIVE), PATIENCE) == Contact(NOW - 500)
-    assert remembered(troubled, look(Phase.PENDING), PATIENCE) == Contact(NOW - 500)
+    troubled = Contact(NOW - 500, NOW - 50, NOW - 40)
+    assert remembered(troubled, look(Phase.ACTIVE)) == Contact(NOW - 500)
+    assert remembered(troubled, look(Phase.PENDING)) == Contact(NOW - 500)
 
 
 def test_silence_wipes_out_no_absence() -> None:
-    gone = Contact(NOW - 500, None, NOW - 40, 1)
-    after = remembered(gone, look(Phase.UNKNOWN), PATIENCE)
+    gone = Contact(NOW - 500, None, NOW - 40)
+    after = remembered(gone, look(Phase.UNKNOWN))
     assert after == gone._replace(silent_since=NOW)
 
 
 def test_the_start_is_the_hosts_word_where_it_has_one() -> None:
-    assert remembered(None, look(Phase.ACTIVE, started=NOW - 9), PATIENCE) == Contact(NOW - 9)
-    assert remembered(None, look(Phase.ACTIVE), PATIENCE) == Contact(NOW)
+    assert remembered(None, look(Phase.ACTIVE, started=NOW - 9)) == Contact(NOW - 9)
+    assert remembered(None, look(Phase.ACTIVE)) == Contact(NOW)
 
 
 def test_what_was_never_seen_is_not_remembered_as_gone_or_silent() -> None:
-    assert remembered(None, look(Phase.GONE), PATIENCE) is None
-    assert remembered(None, look(Phase.UNKNOWN), PATIENCE) is None
+    assert remembered(None, look(Phase.GONE)) is None
+    assert remembered(None, look(Phase.UNKNOWN)) is None
 
 
 times = st.none() | st.floats(NOW - 1e5, NOW + 1e5)
-contacts = st.none() | st.builds(Contact, times, times, times, st.integers(0, 3))
+contacts = st.none() | st.builds(Contact, times, times, times)
 knowns = st.builds(
     Known, contacts, times, st.floats(NOW - 1e3, NOW + 1e3), *[st.booleans() for _ in range(3)]
 )
@@ -253,8 +249,5 @@ def test_whatever_is_seen_the_promises_hold(
 def test_looking_twice_at_the_same_moment_remembers_nothing_new(seen: list[Observation]) -> None:
     contact: Contact | None = None
     for one in seen:
-        once = remembered(contact, one, PATIENCE)
-        twice = remembered(once, one, PATIENCE)
-        if one.phase is not Phase.GONE:
-            assert once == twice
-        contact = once
+        contact = remembered(contact, one)
+        assert remembered(contact, one) == contact
