@@ -6,7 +6,7 @@ root := justfile_directory()
 bin := root / ".venv/bin"
 pip := bin / "uv pip install --quiet --python " + quote(bin / "python")
 torch := "2.13.0"
-system_tools := "strace:strace mkfs.ext4:e2fsprogs losetup:mount unshare:util-linux tmux:tmux git:git"
+system_tools := "strace:strace mkfs.ext4:e2fsprogs losetup:mount unshare:util-linux tmux:tmux git:git zsh:zsh fish:fish"
 
 # What a shell happens to carry must not change what is measured or compiled here.
 
@@ -19,9 +19,12 @@ _default:
 
 # Train a small network on real data under trainctl, and show the result
 demo: _demo
-    "{{ bin }}/trainctl" run --python "{{ bin }}/python" examples/digits.py
-    "{{ bin }}/trainctl" show
-    "{{ bin }}/trainctl" list
+    @echo '$ trainctl run examples/digits.py'
+    @"{{ bin }}/trainctl" run --python "{{ bin }}/python" examples/digits.py
+    @echo '$ trainctl show'
+    @"{{ bin }}/trainctl" show
+    @echo '$ trainctl list'
+    @"{{ bin }}/trainctl" list
 
 # Run the tests, or those named: ./run test tests/unit -k resume
 test *ARGS: _system _dev _torch
@@ -117,6 +120,7 @@ _system:
             util-linux) lost="what needs a namespace of its own" ;;
             tmux) lost="closed terminals" ;;
             git) lost="the record of the code's state" ;;
+            zsh | fish) lost="completion in that shell" ;;
         esac
         echo "Not installed: $package. Not run without it: $lost"
     done
