@@ -66,7 +66,10 @@ def from_json(value: dict[str, Any], run: RunFolder) -> Job:
             f"{run.name} was made by trainctl {value.get('trainctl')}, which is newer than this",
             hint="install that version, or a newer one",
         )
-    try:
-        return Job(**{name: value[name] for name in Job._fields if name in value})
-    except TypeError as error:
-        raise TrainctlError(f"{run.job} lacks a field: {error}") from error
+    missing = [name for name in Job._fields if name not in {*value, *Job._field_defaults}]
+    if missing:
+        raise TrainctlError(
+            f"{run.job} is damaged: it lacks {', '.join(missing[:3])}",
+            hint=f"trainctl delete {run.name}",
+        )
+    return Job(**{name: value[name] for name in Job._fields if name in value})
