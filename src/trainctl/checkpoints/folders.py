@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from trainctl.checkpoints.options import Option
 from trainctl.checkpoints.script import Script, values_given
@@ -36,8 +36,7 @@ _NAMES = (  # the most telling first
 _LOGS = ("logdir", "log_dir")  # watched, but no place to send a script's checkpoints to
 
 
-@dataclass(frozen=True)
-class Folders:
+class Folders(NamedTuple):
     """all: absolute folders to watch. first: the one that becomes TRAINCTL_CHECKPOINT_DIR."""
 
     all: tuple[str, ...]

@@ -6,7 +6,7 @@ import ast
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 SIZE_LIMIT = 2_000_000  # bytes of one source file; a script that people write has far fewer
 _DEPTH = 8  # of nested expressions; a default that is nested deeper is no literal to us
@@ -14,8 +14,7 @@ _DEPTH = 8  # of nested expressions; a default that is nested deeper is no liter
 Scalar = str | int | float | bool | None
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     flags: tuple[str, ...]  # as typed, such as ("-o", "--out-dir"); none: a constant in the source
     dest: str
     default: Scalar = None  # None also where the source tells no literal
@@ -28,8 +27,7 @@ class Option:
     variable: str | None = None  # the environment variable that its default is read from
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """A parsed file: every node once, and what its module level assigns to plain names."""
 
     tree: ast.Module

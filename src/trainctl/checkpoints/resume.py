@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from trainctl.checkpoints.options import Option
 from trainctl.checkpoints.script import Script
@@ -56,8 +55,7 @@ _FILE_WORDS = re.compile(r"\bfile\b|\.(?:pt|pth|ckpt|npz|safetensors)\b", re.IGN
 _FOLDER_WORDS = re.compile(r"\bfolder\b|\bdir(?:ectory)?\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class ResumeHint:
+class ResumeHint(NamedTuple):
     """args: what to add from the second attempt on, `{checkpoint}` standing for the path."""
 
     args: tuple[str, ...]

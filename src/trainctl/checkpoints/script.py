@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from trainctl.checkpoints.frameworks import READERS, resumed_names
 from trainctl.checkpoints.neighbours import imported, reached
@@ -16,8 +16,7 @@ _DEFINES_OPTIONS = (b"add_argument", b"option", b"DEFINE_")
 _OURS = re.compile(rb"TRAINCTL_[A-Z_]+")
 
 
-@dataclass(frozen=True)
-class Script:
+class Script(NamedTuple):
     """What its source tells.
 
     name: as messages call it. variables: those of ours (TRAINCTL_...) that it mentions.

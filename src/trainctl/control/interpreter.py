@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from trainctl.control import launchers
 from trainctl.control.group import Workers, wrap
@@ -22,8 +21,7 @@ from trainctl.errors import NotFoundError, UsageError
 Kind = Literal["script", "module", "program"]
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """What an attempt executes in the job's folder.
 
     script: the index in `command` of the Python script's path, when there is one.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import sys
 import threading
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from trainctl.checkpoints.script import read_script
 from trainctl.config import Settings
 from trainctl.control import attempts, cards, code, environment, journal, staging, versions
 from trainctl.control.interpreter import Command, resolve
-from trainctl.control.pythons import World
+from trainctl.control.pythons import world_of
 from trainctl.control.wiring import Here
 from trainctl.errors import NotFoundError, RefusedError, UsageError
 from trainctl.kit import checkpoints, events, files, gpus
@@ -64,7 +63,7 @@ def start(here: Here, request: Request, settings: Settings) -> Started:
     Raises a TrainctlError, with nothing started, where anything speaks against it.
     """
     _refuse_native_windows()
-    world = World(here.cwd, here.environ, lambda name: shutil.which(name, path=_path(here)))
+    world = world_of(here.cwd, here.environ)
     nproc: Any = settings.nproc  # the settings have checked it
     command = resolve(list(request.typed), world, settings.python, nproc)
     first = _first_checkpoint(here, request)
@@ -175,7 +174,7 @@ def _create(here: Here, run: RunFolder, job: Job, variables: dict[str, str]) -> 
             raise _taken(run.name) from error
         raise
     finally:
-        shutil.rmtree(staged.path, ignore_errors=True)
+        staging.remove(staged.path)
 
 
 def _fill(staged: RunFolder, job: Job, variables: dict[str, str], *, own: str) -> None:
@@ -230,10 +229,6 @@ def _wait_seconds(wait: float | None) -> float | None:
     if wait is None:
         return 0.0
     return None if wait == float("inf") else wait
-
-
-def _path(here: Here) -> str | None:
-    return here.environ.get("PATH")
 
 
 def _host() -> dict[str, Any]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 PYTHON = re.compile(r"python(?:\d+(?:\.\d+)?)?t?")
 # They come with an environment: theirs is the one that a script would use.
@@ -36,8 +35,7 @@ _UV_VALUES = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """What is launched: `at` is the index of a script's path or a module's name."""
 
     at: int

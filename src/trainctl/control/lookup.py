@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from trainctl.control import staging
-from trainctl.control.reconcile import reconcile
 from trainctl.control.wiring import Here
 from trainctl.errors import NotFoundError, UsageError
 from trainctl.kit import files
@@ -61,6 +60,8 @@ def _meant(known: Index, prefix: str) -> str:
 
 def refresh(here: Here, run: RunFolder) -> Record:
     """A run's record as it is now, after it was brought to what was asked of it."""
+    from trainctl.control.reconcile import reconcile
+
     return reconcile(here, [run.name])[0].record
 
 
@@ -79,11 +80,12 @@ def update(here: Here, known: Index, names: list[str]) -> None:
         n for n, job in jobs.items() if job is None and not os.path.isdir(here.home.run(n).path)
     ]
     whole = {name: job for name, job in jobs.items() if job is not None}
-    fresh = [
-        index.row(looked.record, whole[looked.run.name]) for looked in reconcile(here, [*whole])
-    ]
-    if fresh or gone:
-        known.put(fresh)
+    if whole:
+        from trainctl.control.reconcile import reconcile  # a list where nothing lives needs none
+
+        looked = reconcile(here, [*whole])
+        known.put([index.row(one.record, whole[one.run.name]) for one in looked])
+    if gone:
         known.drop(gone)
 
 

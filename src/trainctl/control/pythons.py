@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from trainctl.errors import NotFoundError
 
@@ -20,8 +19,7 @@ _VERSION = re.compile(r"\d+(?:\.\d+){0,2}")
 _GET_UV = "install uv (pip install uv), or name a Python that has what it needs: --python PATH"
 
 
-@dataclass(frozen=True)
-class World:
+class World(NamedTuple):
     """What a choice may look at. which: a name on PATH to its path, as shutil.which does."""
 
     cwd: str
@@ -29,8 +27,7 @@ class World:
     which: Callable[[str], str | None]
 
 
-@dataclass(frozen=True)
-class Interpreter:
+class Interpreter(NamedTuple):
     """path: a Python, or uv. runs: what stands before a script's path or `-m`.
 
     folder: where its environment keeps programs; None where PATH or uv finds them.
@@ -50,7 +47,13 @@ class Interpreter:
 def world_of(cwd: str, environ: Mapping[str, str]) -> World:
     """The real world, seen from this folder with this environment."""
     path = environ.get("PATH", os.defpath)
-    return World(cwd, environ, lambda name: shutil.which(name, path=path))
+
+    def which(name: str) -> str | None:
+        import shutil  # 3 ms, which most commands never need
+
+        return shutil.which(name, path=path)
+
+    return World(cwd, environ, which)
 
 
 def choose_python(
@@ -69,7 +72,7 @@ def choose_python(
     passed: list[str] = []
     for candidate in _candidates(world):
         if isinstance(candidate, Interpreter):
-            return replace(candidate, why="; ".join([candidate.why, *passed]))
+            return candidate._replace(why="; ".join([candidate.why, *passed]))
         passed.append(candidate)
     raise NotFoundError(
         "there is no python3 on the PATH", hint="name one: trainctl run --python PATH ..."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import shlex
 from collections.abc import Sequence
@@ -26,7 +25,7 @@ def refuse_notebook(name: str) -> NoReturn:
 
 def refuse_directory(name: str, path: str) -> NoReturn:
     scripts = [entry for entry in _entries(path) if entry.endswith(".py")]
-    likely = difflib.get_close_matches("train.py", scripts, n=1) or scripts[:1]
+    likely = _close("train.py", scripts) or scripts[:1]
     meant = shlex.quote(os.path.join(name, likely[0])) if likely else "SCRIPT.py"
     raise RefusedError(
         f"{name} is a directory without a __main__.py", hint=f"trainctl run {meant}"
@@ -76,10 +75,16 @@ def _meant(name: str, cwd: str, programs: Sequence[str]) -> str | None:
         folder = os.path.join(cwd, parent + os.sep if count else "")
         if os.path.lexists(os.path.join(folder, part)):
             continue
-        close = difflib.get_close_matches(part, [*_entries(folder), *programs], n=1)
+        close = _close(part, [*_entries(folder), *programs])
         corrected = [os.sep.join([*parts[:count], entry, *rest]) for entry in close]
         return next((path for path in corrected if _may_be(path, cwd, programs)), None)
     return None
+
+
+def _close(word: str, words: list[str]) -> list[str]:
+    import difflib  # only an error needs it
+
+    return difflib.get_close_matches(word, words, n=1)
 
 
 def _may_be(path: str, cwd: str, programs: Sequence[str]) -> bool:

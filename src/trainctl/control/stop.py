@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from trainctl.control import journal, lookup
-from trainctl.control.reconcile import reconcile
 from trainctl.control.wiring import Here
 from trainctl.kit.names import RunFolder
 from trainctl.runs import job as jobs
@@ -18,6 +17,8 @@ def ask(here: Here, run: RunFolder, grace_seconds: float | None = None) -> Recor
     The wish is written first. Whoever looks next tells it to whatever attempt there is by then,
     also to one that another command is just starting.
     """
+    from trainctl.control.reconcile import reconcile
+
     found = lookup.refresh(here, run)
     if not found.living:
         return found
