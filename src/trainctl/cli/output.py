@@ -70,6 +70,8 @@ def table(
         line("  ".join(cells).rstrip())
 
 
+_GAP = 2  # between columns
+_LEAST = 12  # what of the last column is shown however narrow the window is
 _STATE_STYLES = {
     "running": "green",
     "starting": "green",
@@ -82,26 +84,31 @@ _STATE_STYLES = {
 
 
 def _rich_table(heads: Sequence[str], rows: list[list[str]], styles: Sequence[str]) -> None:
+    """Every column whole but the last, which takes what room the window leaves.
+
+    Where it leaves none, the columns before the last are left out, the first two never.
+    """
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for position, head in enumerate(heads):
-        style = styles[position] if position < len(styles) else ""
-        last = position == len(heads) - 1
-        drawn.add_column(
-            head,
-            justify="right" if style == "right" else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            ratio=1 if last else None,
-        )
-    for row in rows:
+    window = Console().width
+    columns = list(zip(styles, heads, *rows, strict=False))
+    widths = [max(map(cell_len, cells)) for _, *cells in columns]
+    while len(columns) > 3 and sum(widths[:-1]) + _GAP * len(widths[:-1]) + _LEAST > window:
+        del columns[-2], widths[-2]
+    taken = sum(widths[:-1]) + _GAP * len(widths[:-1])
+    widths[-1] = min(widths[-1], max(_LEAST, window - taken))
+    drawn = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    for (justify, head, *_), width in zip(columns, widths, strict=True):
+        right = justify == "right"
+        drawn.add_column(head, justify="right" if right else "left", no_wrap=True, width=width)
+    for row in zip(*(cells for _, _, *cells in columns), strict=True):
         drawn.add_row(
             *(Text(cell, style=_STATE_STYLES.get(cell, _style_of(cell))) for cell in row)
         )
-    Console(highlight=False).print(drawn)
+    Console(highlight=False, width=max(window, taken + widths[-1])).print(drawn)
 
 
 def _style_of(cell: str) -> str:
