@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """injected: faults that really struck. lost: runs, acknowledged records or bytes that are gone."""
+    """injected: faults that struck. lost: runs, acknowledged records, bytes of a log."""
 
     fault: str
     injected: int
@@ -36,7 +36,7 @@ def table(rows: list[Row]) -> str:
     wide = max(len(row.fault) for row in rows)
     head = f"{'fault':{wide}} | injected | survived | lost | doubled"
     body = [
-        f"{row.fault:{wide}} | {row.injected:8} | {row.survived:8} | {row.lost:4} | {row.doubled:7}"
-        for row in rows
+        f"{r.fault:{wide}} | {r.injected:8} | {r.survived:8} | {r.lost:4} | {r.doubled:7}"
+        for r in rows
     ]
     return "\n".join([head, *body])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -56,9 +55,7 @@ def kill_each(yard: Yard, board: Board, kills: int, target: str) -> None:
 def kill_the_command(yard: Yard, name: str, moment: float) -> Outcome:
     """Anywhere from its first instruction to the end of a run in its foreground."""
     words = yard.cli("run", "--name", name, *yard.trainer(name, lines=LINES, code=CODE))
-    with started(
-        words, env=yard.environ, cwd=yard.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as command:
+    with started(words, yard.folder, yard.environ) as command:
         time.sleep(moment * 1.2)
         struck = command.poll() is None
         command.kill()
@@ -85,13 +82,8 @@ def kill_the_waiter(yard: Yard, name: str, moment: float) -> Outcome:
     """The second half of the runs would go on by themselves: never beside the first trainer."""
     retries = str(int(moment > 0.5))
     words = ["run", "-d", "--name", name, "--retries", retries]
-    with started(
-        yard.cli(*words, *yard.trainer(name, lines=LINES, code=CODE)),
-        env=yard.environ,
-        cwd=yard.folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as command:
+    trainer = yard.trainer(name, lines=LINES, code=CODE)
+    with started(yard.cli(*words, *trainer), yard.folder, yard.environ) as command:
         wait_for(lambda: yard.supervisors(name, "wait") or command.poll() is not None)
         time.sleep((moment * 2 % 1) * 0.6)
         struck = strike(yard, name, "wait")

@@ -1,4 +1,4 @@
-"""A home of its own, runs of the telltale trainer in it, and their processes found by their marks."""
+"""A home of its own, runs of the telltale trainer in it, and their processes by their marks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -17,8 +17,8 @@ from trainctl.control.wiring import Here, connect
 from trainctl.kit import launch, process
 from trainctl.kit.names import Home, RunFolder
 from trainctl.runs import record
-from trainctl.runs.index import Wanted
 from trainctl.runs.record import Record
+from trainctl.runs.rows import Wanted
 
 PATIENCE_SECONDS = 60.0
 TRAINER = Path(__file__).with_name("trainer.py")
@@ -37,7 +37,7 @@ class Yard:
             "HOME": str(folder),
             "TRAINCTL_HOME": self.home.path,
         }
-        (folder / "home").mkdir(mode=0o700)
+        (folder / "home").mkdir(mode=0o700, parents=True)
 
     def __enter__(self) -> Self:
         return self
@@ -61,7 +61,7 @@ class Yard:
 
     def secrets(self) -> list[str]:
         """Files of the trainers' environments, whole or half written."""
-        return sorted(str(path) for path in Path(self.home.runs).glob("*/*secrets.env*"))
+        return sorted(str(path) for path in Path(self.home.path).rglob("*secrets.env*"))
 
     def place(self, name: str) -> Path:
         """Where the trainers of this run leave their traces."""
@@ -184,9 +184,12 @@ def wait_for(condition: Callable[[], Any], seconds: float = PATIENCE_SECONDS) ->
 
 
 @contextmanager
-def started(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that does not outlive the block."""
-    child = subprocess.Popen(command, **options)
+def started(
+    command: Sequence[str], folder: Path, environ: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that does not outlive the block; its words may be read from its pipes."""
+    pipe = subprocess.PIPE
+    child = subprocess.Popen(command, cwd=folder, env=environ, stdout=pipe, stderr=pipe)
     try:
         yield child
     finally:
@@ -233,7 +236,8 @@ def prepare(home: Home, name: str, command: Sequence[str], **changes: Any) -> Ru
     os.makedirs(run.checkpoints, mode=0o700)
     job = job_of(run, command, home.path, **changes)
     launch.write_environment(run, {"PATH": os.environ.get("PATH", os.defpath)})
-    events.append(run.events, "submitted", {"platform": "local"})
+    dead = {"pid": 1, "start": "-", "boot": "-"}
+    events.append(run.events, "submitted", {"platform": "local", "by": dead})
     files.write_json(run.job, job)
     launch.render(run, job, 1).write(run, 1)
     return run

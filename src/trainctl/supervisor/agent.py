@@ -130,8 +130,7 @@ def _watch(run: RunFolder, job: Dict[str, Any], attempt: AttemptFolder) -> None:
         if ended is None and trainer is not None and alive:
             observer.tick(trainer, waiter)
         elif ended is None and not supervised:
-            began = trainer is not None or observer.began
-            closing.write_missing_exit(attempt, waiter, began=began)
+            closing.write_missing_exit(attempt, waiter, began=trainer is not None)
         elif not supervised and stopper.end_leftovers(process.marked(run.path, attempt.number)):
             return
         _sleep(waiter)

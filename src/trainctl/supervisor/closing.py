@@ -28,12 +28,11 @@ def write_missing_exit(
 ) -> None:
     """Say what can be said of an attempt whose waiter died before it could write the end.
 
-    began: whether there was a trainer.
+    began: whether there was a trainer; it may also have come and gone unseen, and left its log.
     """
-    who = waiter
-    if who is not None and who.boot != process.boot_id():
+    if waiter is not None and waiter.boot != process.boot_id():
         reason, evidence = "host_lost", "the machine was started anew while it ran"
-    elif not began:
+    elif not began and not os.path.exists(attempt.log):
         reason, evidence = "setup_failed", "the waiter was killed before the trainer started"
     else:
         reason, evidence = "unknown_exit", "the waiter was killed, so nobody saw the exit status"
