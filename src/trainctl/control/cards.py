@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trainctl.control.wiring import Here
 from trainctl.errors import BusyError, RefusedError, UsageError
-from trainctl.kit import gpus, locks, process
+from trainctl.kit import locks, process
 from trainctl.kit.names import Home
 
 
@@ -20,6 +20,8 @@ def claim_of(here: Here, count: int, ids: Sequence[str] | None, *, wait: bool) -
     """
     if not count and not ids:
         return {"count": 0, "candidates": [], "ids": None}
+    from trainctl.kit import gpus  # 4 ms, for who wants cards
+
     ids = list(dict.fromkeys(card.strip() for card in ids)) if ids else None
     seen = gpus.look()
     there = gpus.visible(seen.cards, dict(here.environ)) if seen.cards else []
@@ -58,3 +60,12 @@ def holders(home: Home, cards: Sequence[str]) -> dict[str, str]:
         if locks.is_taken(path) or outlived:
             taken[card] = str(who.get("run", "somebody"))
     return taken
+
+
+def device(environment: Mapping[str, str]) -> str:
+    """`cuda`, `mps` or `cpu`: what a script can use here, without asking a driver."""
+    hidden = environment.get("CUDA_VISIBLE_DEVICES") in {"", "-1"}
+    if not hidden and os.path.exists("/dev/nvidiactl"):
+        return "cuda"
+    uname = os.uname()
+    return "mps" if (uname.sysname, uname.machine) == ("Darwin", "arm64") else "cpu"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from trainctl.control import versions
-from trainctl.kit import files, gpus
+from trainctl.kit import files
 from trainctl.kit.names import RunFolder
 
 _PATIENCE_SECONDS = 60
@@ -93,6 +93,8 @@ def keep(
     python: as versions.ask gave it. The machine's cards are looked at here too, since a driver
     may take its time, and nothing waits for this.
     """
+    from trainctl.kit import gpus  # after the start, which it would delay by 4 ms
+
     facts, diff = describe(asked)
     facts["python"] = versions.describe(python)
     facts["gpus"] = [

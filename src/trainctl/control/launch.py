@@ -18,7 +18,7 @@ from trainctl.control.interpreter import Command, resolve
 from trainctl.control.pythons import world_of
 from trainctl.control.wiring import Here
 from trainctl.errors import NotFoundError, RefusedError, UsageError
-from trainctl.kit import checkpoints, events, files, gpus
+from trainctl.kit import checkpoints, events, files
 from trainctl.kit import launch as kit_launch
 from trainctl.kit.names import RunFolder
 from trainctl.platforms.protocol import Handle
@@ -83,7 +83,7 @@ def start(here: Here, request: Request, settings: Settings) -> Started:
     tree = code.ask(job.project, here.environ)
     _create(here, run, job, variables)
     plan = kit_launch.render(
-        run, job.to_json(), 1, checkpoint=first, device=gpus.device(variables)
+        run, job.to_json(), 1, checkpoint=first, device=cards.device(variables)
     )
     handle = attempts.start(here, run, job, 1, plan)
     python = versions.ask(job.interpreter, job.cwd, variables)  # not in the way of the start

@@ -15,7 +15,7 @@ from trainctl.control import attempts, cards, code, environment, journal, lookup
 from trainctl.control.launch import Request, Started, start
 from trainctl.control.wiring import Here
 from trainctl.errors import BusyError, NotFoundError, RefusedError
-from trainctl.kit import checkpoints, files, gpus, process
+from trainctl.kit import checkpoints, files, process
 from trainctl.kit import launch as kit_launch
 from trainctl.kit.names import RunFolder
 from trainctl.runs import job as jobs
@@ -71,7 +71,7 @@ def resume(
         recorded,
         number,
         checkpoint=checkpoint,
-        device=gpus.device(dict(here.environ)),
+        device=cards.device(here.environ),
         extra=extra,
     )
     asked = {"attempt": number, "from": checkpoint, "arguments": list(arguments), **tree}

@@ -228,13 +228,3 @@ def _canonical(word: str, cards: List[Card]) -> Optional[str]:
         if word == card.id or (word.startswith("GPU-") and card.uuid.startswith(word)):
             return card.id
     return None
-
-
-def device(environment: Dict[str, str]) -> str:
-    """`cuda`, `mps` or `cpu`: what a script can use here, without asking a driver."""
-    if environment.get("CUDA_VISIBLE_DEVICES") not in ("", "-1") and os.path.exists(
-        "/dev/nvidiactl"
-    ):
-        return "cuda"
-    uname = os.uname()
-    return "mps" if (uname.sysname, uname.machine) == ("Darwin", "arm64") else "cpu"
