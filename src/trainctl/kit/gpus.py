@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import ctypes
 import math
-import os
 import threading
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
