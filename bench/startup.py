@@ -13,10 +13,11 @@ from trainctl.cli.table import COMMANDS
 HEAVY = ("rich", "sqlite3", "asyncio", "psutil")
 _IMPORTED = """
 import sys
+before = set(sys.modules)
 sys.argv = ["trainctl", *sys.argv[1:]]
 from trainctl.cli.entry import main
 main()
-sys.stderr.write("\\n" + " ".join(sys.modules))
+sys.stderr.write("\\n" + " ".join(set(sys.modules) - before))
 """
 
 

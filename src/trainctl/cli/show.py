@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trainctl.cli import output, stand
-from trainctl.kit import files
 from trainctl.runs.state import Reason, State, next_command
 from trainctl.telemetry.escapes import neutralise
 
@@ -69,6 +68,8 @@ def show_command(run: str | None, *, diff: bool, as_json: bool) -> int:
 
 def to_json(folder: RunFolder, job: Job, found: Record) -> dict[str, Any]:
     """What `show --json` holds: the job, the state, the attempts, the code."""
+    from trainctl.kit import files
+
     attempts = [
         {name: value for name, value in attempt._asdict().items() if name != "moves"}
         for attempt in found.attempts
@@ -89,6 +90,8 @@ def to_json(folder: RunFolder, job: Job, found: Record) -> dict[str, Any]:
 
 
 def _facts(folder: RunFolder, job: Job, found: Record) -> list[tuple[str, str]]:
+    from trainctl.kit import files
+
     state = str(found.reason or found.state).replace("_", " ")
     facts = [
         ("run", found.name),
