@@ -22,7 +22,7 @@ from trainctl.platforms.protocol import Handle, Observation, Phase, Platform
 from trainctl.runs import job as jobs
 from trainctl.runs import record
 from trainctl.runs.asked import Contact, Request
-from trainctl.runs.record import Record
+from trainctl.runs.record import AttemptRecord, Record
 
 ROUNDS = 6  # judge, ask, see: more is never needed, and less is mended by the next call
 _CHANGES = frozenset((Action.SUBMIT, Action.STOP, Action.RETRY, Action.FINISH))
@@ -161,23 +161,26 @@ def _has_plan(target: _Target) -> bool:
 
 def _past(target: _Target, seen: Observation) -> Past:
     found, number = target.record, target.number
-    this = retry.Ended("", 0.0, saved=False, automatic=False)
     if target.platform.traits.retries_itself or seen.phase not in (Phase.ENDED, Phase.GONE):
-        return Past([], this, 0)
-    before = [_as_ended(found, other.number) for other in found.attempts if other.number < number]
-    if found.wanted != number:
-        this = _as_ended(found, number, seen)
-    return Past(before, this, jobs.read(target.run).retries)
+        return Past([], _this(found, number, seen), 0)
+    before = [_before(attempt) for attempt in found.attempts if attempt.number < number]
+    return Past(before, _this(found, number, seen), jobs.read(target.run).retries)
 
 
-def _as_ended(found: Record, number: int, seen: Observation | None = None) -> retry.Ended:
-    attempt = next(other for other in found.attempts if other.number == number)
-    started, ended = attempt.started, attempt.ended
-    if seen is not None:
-        started, ended = seen.started or started, seen.ended or seen.at
-    seconds = (ended or 0.0) - started if started else 0.0
+def _before(attempt: AttemptRecord) -> retry.Ended:
+    seconds = (attempt.ended or 0.0) - attempt.started if attempt.started else 0.0
     reason = str(attempt.reason or "unknown_exit")
     return retry.Ended(reason, seconds, bool(attempt.checkpoints), attempt.automatic)
+
+
+def _this(found: Record, number: int, seen: Observation) -> retry.Ended:
+    """The attempt that was looked at; it may have come and gone without being seen before."""
+    attempt = found.last if found.last and found.last.number == number else None
+    started = seen.started or (attempt.started if attempt else None)
+    seconds = (seen.ended or seen.at) - started if started else 0.0
+    request = found.asked.requested.get(number)
+    automatic = attempt.automatic if attempt else bool(request and request.automatic)
+    return retry.Ended("", seconds, bool(attempt and attempt.checkpoints), automatic)
 
 
 def _apply(here: Here, target: _Target, seen: Observation, decision: Decision) -> bool:

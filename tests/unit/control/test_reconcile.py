@@ -95,6 +95,22 @@ def test_what_was_asked_to_be_retried_is_after_a_pause(make: Callable[..., World
     assert world.read("run").reason is Reason.SUCCEEDED
 
 
+def test_a_retry_that_came_and_went_unseen_counts_as_one(make: Callable[..., World]) -> None:
+    world = make(Life(runs=100, reason="preempted"))
+    world.start("run", retries=3)
+    weather = Weather()
+    world.platform.faults = weather
+    for _ in range(9):
+        weather.forgetful = True  # each submit has its effect, and nobody hears of it
+        world.clock.advance(MINUTE)
+        world.look("run")
+        weather.forgetful = False
+        world.clock.advance(2 * MINUTE)
+        world.look("run")
+    assert sorted(world.platform.machines["run"]) == [1, 2, 3, 4]
+    assert world.read("run").attempts[-1].why_next == "all 3 retries are used"
+
+
 def test_what_nobody_asked_to_retry_waits_for_a_person(make: Callable[..., World]) -> None:
     world = make(Life(runs=100, reason="preempted"), Life(runs=100))
     world.start("run")
