@@ -66,7 +66,8 @@ def append(
             files.write_all(descriptor, encode(record))
             if durable:
                 files.sync(descriptor)
-        except OSError:
+        except OSError as error:
+            error.filename = path
             os.ftruncate(descriptor, end)
             raise
     finally:

@@ -58,10 +58,14 @@ def write_atomic(path: str, data: bytes, mode: int = 0o600, *, once: bool = Fals
             _rename_once(beside, path)
         else:
             os.rename(beside, path)
-    except BaseException:
+        sync_folder(folder)
+    except BaseException as error:
         remove(beside)
+        if isinstance(error, OSError):
+            error.filename = (
+                path  # the call knew only a descriptor, or a name of no use to anybody
+            )
         raise
-    sync_folder(folder)
 
 
 def _rename_once(beside: str, path: str) -> None:

@@ -122,7 +122,7 @@ def _watch(run: RunFolder, job: Dict[str, Any], attempt: AttemptFolder) -> None:
     while os.path.isdir(attempt.path):
         waiter, trainer = people.of(attempt)
         supervised = _is_another(waiter) or people.is_supervised(run)
-        if trainer is None and not supervised:
+        if trainer is None and (not supervised or os.path.exists(attempt.log)):
             trainer = people.oldest(run, attempt.number)
         stopper.tick(trainer)
         ended = files.read_json(attempt.exit)  # after the look at the waiter, who writes it

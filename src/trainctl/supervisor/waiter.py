@@ -40,13 +40,13 @@ def main(run_path: str, number: int) -> int:
             return CLAIMED_BY_ANOTHER
         plan = launch.read(run, number)
         if plan is None:
-            sys.stderr.write(f"{run.launch(number)} cannot be read: nothing was started\n")
+            _say(f"{run.launch(number)} cannot be read: nothing was started")
             return 1
         try:
             if not _claim(run.attempt(number)):
                 return CLAIMED_BY_ANOTHER
         except OSError as error:
-            sys.stderr.write(f"{error.filename or run.path}: {error.strerror}\n")
+            _say(f"{error.filename or run.path}: {error.strerror}")
             return 1
         _attend(run, run.attempt(number), plan)
     _hand_over(run)
@@ -61,6 +61,13 @@ def _detach() -> None:
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
     descendants.adopt_orphans()
+
+
+def _say(text: str) -> None:
+    try:
+        os.write(2, f"{text}\n".encode())
+    except OSError:  # the disk that is full is where this goes, too
+        pass
 
 
 def _claim(attempt: AttemptFolder) -> bool:
@@ -114,7 +121,7 @@ def _train(
 
             terminal.pump(master, attempt.log, pid)
     except OSError as error:  # the trainer carries our mark, so that it is found without this too
-        sys.stderr.write(f"{error.filename or attempt.path}: {error.strerror}\n")
+        _say(f"{error.filename or attempt.path}: {error.strerror}")
     return _wait_for(pid, started)
 
 
