@@ -109,22 +109,27 @@ def keep(
     return facts
 
 
-def snapshot(run: RunFolder, project: str, environ: Mapping[str, str]) -> int:
+def snapshot(
+    run: RunFolder, project: str, environ: Mapping[str, str], env_file: str | None = None
+) -> int:
     """Copy the project's sources into the run folder, for attempts that start unattended.
 
     Sources only: data and outputs stay where they are. All of it is there or nothing, so that no
-    attempt starts from half a copy. Returns how many files were kept.
+    attempt starts from half a copy. The env file holds secrets and stays where it is, too.
+    Returns how many files were kept.
     """
     unfinished = f"{run.snapshot}.part"
-    kept = _copy(project, environ, unfinished)
+    secret = os.path.realpath(env_file) if env_file else None
+    sources = [name for name in _sources(project, environ) if os.path.realpath(name) != secret]
+    kept = _copy(project, sources, unfinished)
     if kept:
         os.rename(unfinished, run.snapshot)
     return kept
 
 
-def _copy(project: str, environ: Mapping[str, str], folder: str) -> int:
+def _copy(project: str, sources: list[str], folder: str) -> int:
     kept, total = 0, 0
-    for path in sorted(_sources(project, environ)):
+    for path in sorted(sources):
         size = os.path.getsize(path)
         if size > _SNAPSHOT_FILE_LIMIT or total + size > _SNAPSHOT_LIMIT:
             continue

@@ -99,7 +99,7 @@ def _record_code(here: Here, run: RunFolder, job: Job, tree: Any, python: Any) -
     """
     try:
         if job.retries:
-            code.snapshot(run, job.project, here.environ)
+            code.snapshot(run, job.project, here.environ, job.env_file)
         code.keep(run, tree, python)
     except OSError:
         pass
