@@ -6,7 +6,7 @@ import os
 from typing import Any, NamedTuple
 
 from trainctl.kit import events, files, launch
-from trainctl.kit.names import AttemptFolder, RunFolder
+from trainctl.kit.names import RunFolder
 from trainctl.runs import asked as asking
 from trainctl.runs.asked import Asked, Contact, Judged
 from trainctl.runs.state import INTERRUPTING, LIVING, Event, Reason, State, advance
@@ -208,7 +208,3 @@ def _reason(text: object) -> Reason:
 
 def exists(run: RunFolder) -> bool:
     return os.path.isfile(run.job)
-
-
-def attempt_folder(run: RunFolder, record: Record) -> AttemptFolder | None:
-    return run.attempt(record.attempts[-1].number) if record.attempts else None
