@@ -140,7 +140,7 @@ def _known(target: _Target, contact: Contact | None, seen: Observation) -> Known
     startable = contact is not None or planned is not None or _has_plan(target)
     return Known(
         contact=contact,
-        requested=_being_started(asked.requested.get(number)),
+        requested=None if contact else _being_started(asked.requested.get(number)),
         due=due,
         startable=startable,
         stopping=asked.stop is not None,

@@ -93,7 +93,7 @@ class LocalPlatform:
         return {handle: self._observe(handle) for handle in handles}
 
     def _observe(self, handle: Handle) -> Observation:
-        """Cheap while it runs: a look at a lock, two files and one process."""
+        """Cheap while its agent lives: a look at a lock and at two files."""
         now = self._clock.now()
         run, attempt = self._run(handle), self._attempt(handle)
         try:
@@ -102,18 +102,15 @@ class LocalPlatform:
                 return Observation(Phase.GONE, now, watched, evidence=f"no {attempt.path}")
             if os.path.exists(attempt.exit):
                 return _ended(attempt, now, watched=watched)
-            begun = (files.read_json(attempt.pid) or {}).get("trainer") is not None
-            alive = self._waiter_lives(attempt) or (
-                run.attempts()[-1] == attempt.number
-                and (watched or people.is_supervised(run) or bool(process.marked(run.path)))
-            )
-            there = Phase.ACTIVE if begun else Phase.PENDING
+            newest = run.attempts()[-1] == attempt.number
+            who = people.of(attempt)
+            alive = (newest and watched) or any(process.is_alive(one) for one in who)
+            if newest and not alive:
+                alive = people.is_supervised(run) or bool(process.marked(run.path))
+            there = Phase.PENDING if who.trainer is None else Phase.ACTIVE
             return Observation(there if alive else Phase.GONE, now, watched)
         except (OSError, TrainctlError, ValueError) as error:
             return Observation(Phase.UNKNOWN, now, False, evidence=str(error))
-
-    def _waiter_lives(self, attempt: AttemptFolder) -> bool:
-        return any(process.is_alive(who) for who in people.of(attempt))
 
     def stop(self, handle: Handle, grace: timedelta) -> None:
         run, number = self._run(handle), self._attempt(handle).number
