@@ -1,9 +1,9 @@
-"""The command line's verbs for Python programs: start runs, find them, wait, read, stop.
+r"""The command line's verbs for Python programs: start runs, find them, wait, read, stop.
 
 import trainctl
 run = trainctl.run("train.py", "--epochs", "5")
 if run.wait() != 0:
-    print(run.reason, *run.logs(tail=20), sep="\\n")
+    print(run.reason, *run.logs(tail=20), sep="\n")
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from trainctl.kit.names import RunFolder
 from trainctl.runs import record
 from trainctl.runs.record import Record
 from trainctl.runs.rows import Wanted
+from trainctl.telemetry import follow as following
 from trainctl.telemetry import slice as slices
-from trainctl.telemetry.follow import follow
 from trainctl.telemetry.render import Renderer, rendered
 
 
@@ -61,7 +61,7 @@ class Run:
 
     @property
     def exit_code(self) -> int | None:
-        """The script's own; 128 and the signal's number where one ended it; None while it lives."""
+        """The script's own; 128 and its signal's number where one ended it; None until then."""
         found = self.record
         if found.living or found.last is None:
             return None
@@ -85,16 +85,17 @@ class Run:
             raise TimeoutError(f"{self.name} is still {found.state} after {timeout} s")
         return self.exit_code
 
-    def logs(self, *, tail: int | None = None, follow_it: bool = False) -> Iterator[str]:
-        """The newest attempt's output as readable lines; follow_it: until the run ends."""
+    def logs(self, *, tail: int | None = None, follow: bool = False) -> Iterator[str]:
+        """The newest attempt's output as readable lines; follow: until that attempt ends."""
         attempts = record.read(self._folder).attempts
         attempt = self._folder.attempt(attempts[-1].number if attempts else 1)
         offset = 0 if tail is None else slices.tail(attempt.log, tail)
 
         def done() -> bool:
-            return not follow_it or not record.read(self._folder).living
+            ended = os.path.exists(attempt.exit) or not os.path.isdir(self._folder.path)
+            return not follow or ended
 
-        chunks = follow(attempt.log, offset, done, self._here.clock, also=[attempt.exit])
+        chunks = following.follow(attempt.log, offset, done, self._here.clock, also=[attempt.exit])
         for lines in rendered(chunks, Renderer(), self._here.clock):
             yield from lines
 
@@ -105,7 +106,7 @@ class Run:
             self.wait()
 
     def resume(self, *arguments: str, from_checkpoint: str | None = None) -> None:
-        """Start the next attempt from a checkpoint: `last`, `best`, a step, a path; None: the newest."""
+        """Start the next attempt; from_checkpoint: `last`, `best`, a step or a path."""
         resuming.resume(
             self._here, self._folder, wanted=from_checkpoint, arguments=list(arguments)
         )

@@ -49,17 +49,15 @@ class CommandLine:
             "PATH": f"{python}:{self.env.get('PATH', os.defpath)}",
         }
 
-    def __call__(self, *words: str | bytes, cwd: Path | None = None, **env: str) -> Done:
-        started = self.start(*words, cwd=cwd, **env)
+    def __call__(self, *words: str | bytes, **env: str) -> Done:
+        started = self.start(*words, **env)
         out, err = started.communicate(timeout=PATIENCE)
         return Done(started.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
 
-    def start(
-        self, *words: str | bytes, cwd: Path | None = None, **env: str
-    ) -> subprocess.Popen[bytes]:
+    def start(self, *words: str | bytes, **env: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [*TRAINCTL, *words],
-            cwd=cwd or self.project,
+            cwd=self.project,
             env=self.env | env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

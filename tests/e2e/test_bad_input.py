@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests import need
+from tests.e2e.conftest import TRAIN
 from tests.e2e.line import TRAINCTL, CommandLine, wait_until
 
 USAGE, CONFIGURATION, NOT_FOUND, REFUSED, CREDENTIALS, OURS = 2, 3, 4, 5, 7, 125
@@ -47,12 +48,15 @@ REFUSALS = [
 ]
 
 
-@pytest.fixture
-def shop(trainctl: CommandLine) -> CommandLine:
-    trainctl.write("folder/inner.py", "")
-    trainctl.write("notes.ipynb", "{}")
-    trainctl.write("locked.sh", "echo hi\n")
-    return trainctl
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    """A project in which nothing is ever started."""
+    line = CommandLine(tmp_path_factory.mktemp("shop"))
+    line.write("train.py", TRAIN)
+    line.write("folder/inner.py", "")
+    line.write("notes.ipynb", "{}")
+    line.write("locked.sh", "echo hi\n")
+    return line
 
 
 @pytest.mark.parametrize(("words", "code", "said"), REFUSALS, ids=lambda given: str(given)[:40])
@@ -65,7 +69,7 @@ def test_what_cannot_be_run_is_refused_and_nothing_is_left(
     assert said in front.err
     assert "  try: " in front.err
     assert "Traceback" not in front.err
-    assert shop.ok("list", "--quiet").out == ""
+    assert list(shop.state.glob("runs/*")) == []
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from trainctl import config
 from trainctl.checkpoints.resume import ResumeHint, resume_arguments
 from trainctl.checkpoints.script import Script, read_script
 from trainctl.checkpoints.selection import choose
+from trainctl.config import load
 from trainctl.control import attempts, cards, code, environment, journal, lookup
 from trainctl.control.launch import Request, Started, start
 from trainctl.control.wiring import Here
@@ -123,7 +123,7 @@ def pick(run: RunFolder, job: Job, wanted: str | None) -> str | None:
 def _hint(here: Here, job: Job, script: Script, extra: Sequence[str]) -> ResumeHint:
     """How to tell the script where to go on, by its source and settings as they are now."""
     given = [*job.command[job.arguments_at :], *extra]
-    settings = config.load(job.cwd, here.environ)
+    settings = load(job.cwd, here.environ)
     return resume_arguments(script, given, settings.resume_args)
 
 
@@ -224,7 +224,7 @@ def rerun(here: Here, run: RunFolder, arguments: Sequence[str], name: str | None
         "max_hours": job.max_seconds / 3600 if job.max_seconds is not None else None,
         "env": (*(f"{key}={value}" for key, value in job.env.items()), *job.env_names),
     }
-    there = here._replace(cwd=job.cwd, settings=config.load(job.cwd, here.environ))
+    there = here._replace(cwd=job.cwd, settings=load(job.cwd, here.environ))
     request = Request(
         [*job.typed, *arguments],
         name=name,

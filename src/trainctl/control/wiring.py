@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from trainctl import config
 from trainctl.clock import Clock, SystemClock
-from trainctl.config import Settings
+from trainctl.config import Settings, load
 from trainctl.control.home import open_home
 from trainctl.kit.names import Home
 from trainctl.platforms.local import LocalPlatform
@@ -27,7 +26,7 @@ class Here(NamedTuple):
 
 def connect(cwd: str, environ: Mapping[str, str]) -> Here:
     """Read the settings, open the state folder. Raises ConfigError or RefusedError with remedy."""
-    settings = config.load(cwd, environ)
+    settings = load(cwd, environ)
     home = open_home(settings.home)
     clock = SystemClock()
     return Here(cwd, environ, settings, home, clock, {"local": LocalPlatform(home, clock)})
