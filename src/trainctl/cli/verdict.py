@@ -43,7 +43,11 @@ def summary(found: Record) -> str:
 
 def trained_seconds(found: Record) -> float:
     """The time of all attempts together, without what lay between them."""
-    return sum(a.ended - a.started for a in found.attempts if a.started and a.ended)
+    return sum(
+        attempt.ended - attempt.started
+        for attempt in found.attempts
+        if attempt.started is not None and attempt.ended is not None
+    )
 
 
 def near(path: str) -> str:

@@ -1,0 +1,61 @@
+"""How a run ended, in one line and as an exit code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from trainctl.cli import output
+from trainctl.cli.verdict import exit_code, trained_seconds
+from trainctl.runs.asked import fold
+from trainctl.runs.record import AttemptRecord, Record
+from trainctl.runs.state import Reason, State
+
+BLANK = dict.fromkeys(AttemptRecord._fields)
+
+
+def attempt(**known: Any) -> AttemptRecord:
+    return AttemptRecord(**{**BLANK, **known})
+
+
+@pytest.mark.parametrize(
+    ("ended", "code"),
+    [
+        (attempt(code=3, reason=Reason.FAILED), 3),
+        (attempt(signal=9, reason=Reason.FAILED), 137),
+        (attempt(reason=Reason.STOPPED), 143),
+        (attempt(reason=Reason.UNKNOWN_EXIT), 125),
+        (attempt(reason=Reason.NO_CAPACITY), 125),
+        (attempt(reason=Reason.SETUP_FAILED), 125),
+    ],
+)
+def test_the_exit_code_is_the_scripts_or_says_that_it_is_not(ended: AttemptRecord, code: int):
+    assert exit_code(ended) == code
+
+
+def test_time_between_attempts_is_not_training():
+    attempts = [attempt(started=0.0, ended=10.0), attempt(started=500.0, ended=505.0), attempt()]
+    record = Record("r", "/r", State.ENDED, None, "", attempts, [], fold([]), [])
+
+    assert trained_seconds(record) == 15
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (output.spoken(30), "30 s"),
+        (output.spoken(90), "1.5 min"),
+        (output.spoken(7200), "2 h"),
+        (output.counted(1, "checkpoint"), "1 checkpoint"),
+        (output.counted(0, "checkpoint"), "0 checkpoints"),
+        (output.duration(4.21), "4.2 s"),
+        (output.duration(3725), "1:02:05"),
+        (output.age(59), "59 s"),
+        (output.age(86400 * 3), "3 d"),
+        (output.size(512), "512 B"),
+        (output.size(3_100_000), "3.1 MB"),
+    ],
+)
+def test_amounts_read_as_a_person_would_say_them(shown: str, expected: str):
+    assert shown == expected
