@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from trainctl.control import attempts, journal
 from trainctl.control.decide import Action, Decision, Known, Past, Patience, decide, remembered
@@ -213,7 +213,8 @@ def _submit(here: Here, target: _Target) -> None:
     run, number = target.run, target.number
     job = jobs.read(run)
     asked = number in target.record.asked.requested
-    plan = (launch.read(run, number) if asked else None) or _plan(run, job, number)
+    plan = launch.read(run, number) if asked else None
+    plan = plan or launch.render_retry(run, job.to_json(), number)
     fields = {"attempt": number, "automatic": plan.automatic, "from": plan.resumed_from}
     with journal.unchanged(run, target.record) as still:
         if not still:
@@ -226,22 +227,6 @@ def _submit(here: Here, target: _Target) -> None:
         raise
     except TrainctlError as error:
         attempts.refused(here, run, number, error)
-
-
-def _plan(run: RunFolder, job: jobs.Job, number: int) -> launch.Launch:
-    """As nobody is there to ask: the recorded code, and the newest checkpoint if it may resume."""
-    before = launch.read(run, number - 1)
-    fields: dict[str, Any] = job.to_json()
-    newest = launch.newest_checkpoint(fields) if job.resume["mode"] != "never" else None
-    return launch.render(
-        run,
-        fields,
-        number,
-        checkpoint=newest.path if newest else None,
-        automatic=True,
-        device=before.variables.get("TRAINCTL_DEVICE", "cpu") if before else "cpu",
-        extra=before.extra if before else (),
-    )
 
 
 def _judge(here: Here, target: _Target, seen: Observation, decision: Decision) -> None:

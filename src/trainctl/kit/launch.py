@@ -98,6 +98,29 @@ def render(
     )
 
 
+def render_retry(run: RunFolder, job: Mapping[str, Any], attempt: int) -> Launch:
+    """How attempt `attempt` is started when nobody is there to ask: as the one before it was.
+
+    It goes on from the newest checkpoint that the run wrote, else from where that one began.
+    """
+    before = read(run, attempt - 1)
+    checkpoint: Optional[str] = None
+    if job["resume"]["mode"] != "never":
+        newest = newest_checkpoint(job)
+        begun = before.resumed_from if before else None
+        checkpoint = begun if begun is not None and os.path.exists(begun) else None
+        checkpoint = newest.path if newest is not None else checkpoint
+    return render(
+        run,
+        job,
+        attempt,
+        checkpoint=checkpoint,
+        automatic=True,
+        device=before.variables.get("TRAINCTL_DEVICE", "cpu") if before else "cpu",
+        extra=before.extra if before else (),
+    )
+
+
 def _variables(
     run: RunFolder,
     job: Mapping[str, Any],

@@ -58,17 +58,7 @@ def _try(run: RunFolder, job: Dict[str, Any], attempt: AttemptFolder) -> str:
 
 
 def _launch(run: RunFolder, job: Dict[str, Any], attempt: AttemptFolder) -> str:
-    before = launch.read(run, attempt.number)
-    device = before.variables.get("TRAINCTL_DEVICE", "cpu") if before else "cpu"
-    plan = launch.render(
-        run,
-        job,
-        attempt.number + 1,
-        checkpoint=_checkpoint(job, before),
-        automatic=True,
-        device=device,
-        extra=before.extra if before else (),
-    )
+    plan = launch.render_retry(run, job, attempt.number + 1)
     plan.write(run, attempt.number + 1)
     command = spawn.waiter_command(sys.executable, spawn.this_kit(), run, attempt.number + 1)
     spawn.start(command, run)
@@ -78,14 +68,3 @@ def _launch(run: RunFolder, job: Dict[str, Any], attempt: AttemptFolder) -> str:
             return f"its supervisor did not start: see {run.agent_log}"
         time.sleep(0.02)
     return ""
-
-
-def _checkpoint(job: Dict[str, Any], before: Optional[launch.Launch]) -> Optional[str]:
-    """The newest that the run wrote, else what the last attempt began with."""
-    if job["resume"]["mode"] == "never":
-        return None
-    newest = launch.newest_checkpoint(job)
-    if newest is not None:
-        return newest.path
-    begun = before.resumed_from if before else None
-    return begun if begun is not None and os.path.exists(begun) else None
