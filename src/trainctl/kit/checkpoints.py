@@ -31,6 +31,7 @@ _FOLDER = re.compile(
 _STEP = re.compile(r"(?:global_step|step|iter|checkpoint|ckpt|model)[-_=]?(\d+)(?!.*step[-_=]?\d)")
 _EPOCH = re.compile(r"epoch[-_=]?(\d+)")
 _BARE = re.compile(r"(?:^|[-_=])(\d+)$")
+_ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _MANY = 0xFFFFFFFF  # the zip's 64-bit end record knows
 _ZIP64_TAIL = 56 + 20
 HEADER_BYTES = 16_000_000  # of a safetensors file; a longer one would cost too much memory to read
@@ -159,15 +160,20 @@ def _file_is_complete(path: str, *, quiet: bool, part: bool = False) -> bool:
                 return part and quiet
             if path.endswith(".safetensors"):
                 return _safetensors_closes(head, size, file.read, quiet=quiet)
-            if head.startswith(b"PK\x03\x04"):
+            if _begins_as(head, _ZIP):
                 return _zip_closes(file.fileno(), size)
-            if head.startswith(b"\x89HDF\r\n\x1a\n"):
+            if _begins_as(head, _HDF5):
                 return quiet and _hdf5_closes(head, size)
             if head[:1] == b"\x80" and path.endswith((".pkl", ".pt", ".pth", ".pth.tar", ".ckpt")):
                 return quiet and os.pread(file.fileno(), 1, size - 1) == b"."
     except OSError:
         return False
     return quiet
+
+
+def _begins_as(head: bytes, magic: bytes) -> bool:
+    """Whether it is of this kind, or was cut before that could show."""
+    return head[: len(magic)] == magic[: len(head)]
 
 
 def _without_waiting(path: str, flags: int) -> int:
@@ -212,9 +218,10 @@ def _zip_closes(descriptor: int, size: int) -> bool:
 
 def _hdf5_closes(head: bytes, size: int) -> bool:
     """The superblock tells where the file ends (HDF5 file format specification, section II.A)."""
-    version = head[8]
-    at = {0: 40, 1: 44, 2: 28, 3: 28}.get(version)
-    if at is None or len(head) < at + 8:
+    if len(head) < 64:  # less than the superblock and one object
+        return False
+    at = {0: 40, 1: 44, 2: 28, 3: 28}.get(head[8])
+    if at is None:
         return True
     (end,) = struct.unpack_from("<Q", head, at)
     return bool(end <= size)
