@@ -100,7 +100,7 @@ class Lines:
     A kill between any two lines, or another command's step, without a seam made for tests.
     """
 
-    FILES = ("attempts.py", "journal.py", "reconcile.py", "stop.py")
+    FILES = ("apply.py", "attempts.py", "journal.py", "reconcile.py", "stop.py")
 
     def __init__(self, at: Callable[[str], None]) -> None:
         self._at = at

@@ -45,7 +45,8 @@ def show_command(run: str | None, *, diff: bool, as_json: bool) -> int:
     if diff:
         _print_diff(folder)
         return 0
-    found = lookup.refresh(here, folder)
+    looked = lookup.look(here, folder)
+    found = looked.record
     lookup.note(here, folder)
     job = jobs.read(folder)
     if as_json:
@@ -55,6 +56,8 @@ def show_command(run: str | None, *, diff: bool, as_json: bool) -> int:
         output.line(f"{label:<12} {neutralise(text)}".rstrip())
     for broken in found.corrupt:
         output.note(f"trainctl: {broken} is damaged and was left out")
+    if looked.warning:
+        output.note(f"trainctl: {looked.warning}")
     if found.reason is not None:
         succeeded = found.reason is Reason.SUCCEEDED
         command = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from trainctl.control import staging
 from trainctl.control.wiring import Here
@@ -13,6 +14,9 @@ from trainctl.runs import index, record
 from trainctl.runs.index import Index
 from trainctl.runs.record import Record
 from trainctl.runs.rows import Row, Wanted
+
+if TYPE_CHECKING:
+    from trainctl.control.reconcile import Looked
 
 
 def open_index(here: Here) -> Index:
@@ -60,9 +64,14 @@ def _meant(known: Index, prefix: str) -> str:
 
 def refresh(here: Here, run: RunFolder) -> Record:
     """A run's record as it is now, after it was brought to what was asked of it."""
+    return look(here, run).record
+
+
+def look(here: Here, run: RunFolder) -> Looked:
+    """The same, with what was decided about the run, and what a person should know."""
     from trainctl.control.reconcile import reconcile
 
-    return reconcile(here, [run.name])[0].record
+    return reconcile(here, [run.name])[0]
 
 
 def rows(here: Here, wanted: Wanted) -> tuple[list[Row], int]:

@@ -9,23 +9,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import NamedTuple
 
-from trainctl.control import attempts, journal
+from trainctl.control import journal
+from trainctl.control.apply import Target, apply
 from trainctl.control.decide import Action, Decision, Known, Past, Patience, decide, remembered
 from trainctl.control.wiring import Here
-from trainctl.errors import BusyError, ProviderError, TrainctlError
-from trainctl.kit import files, launch, process, retry
+from trainctl.errors import BusyError, TrainctlError
+from trainctl.kit import process, retry
 from trainctl.kit.names import RunFolder
-from trainctl.platforms.protocol import Handle, Observation, Phase, Platform
+from trainctl.platforms.protocol import Observation, Phase
 from trainctl.runs import job as jobs
 from trainctl.runs import record
 from trainctl.runs.asked import Contact, Request
 from trainctl.runs.record import AttemptRecord, Record
 
 ROUNDS = 6  # judge, ask, see: more is never needed, and less is mended by the next call
-_CHANGES = frozenset((Action.SUBMIT, Action.STOP, Action.RETRY, Action.FINISH))
 
 
 class Looked(NamedTuple):
@@ -35,38 +34,24 @@ class Looked(NamedTuple):
     record: Record
     decision: Decision | None
 
-
-class _Target(NamedTuple):
-    """The attempt of a living run that should be there now."""
-
-    run: RunFolder
-    record: Record
-    number: int
-    platform: Platform
-    handle: Handle
+    @property
+    def warning(self) -> str | None:
+        """What a person should know; None where nothing is wrong."""
+        warns = self.decision is not None and self.decision.action is Action.WARN
+        return self.decision.why if self.decision is not None and warns else None
 
 
 def reconcile(
     here: Here, run_names: Sequence[str], patience: Patience | None = None
 ) -> list[Looked]:
     """Look after these runs, in as few questions as there are platforms. WARN is to be shown."""
-    patience = patience or Patience()
     done: dict[str, Looked] = {}
     moving = list(run_names)
     for _ in range(ROUNDS):
-        targets: list[_Target] = []
-        for name in moving:
-            run = here.home.run(name)
-            found = record.read(run)
-            target = _target(here, run, found)
-            if target is not None:
-                targets.append(target)
-            else:
-                decision = done[name].decision if name in done else _out_of_reach(here, found)
-                done[name] = Looked(run, found, decision)
+        targets = _targets(here, moving, done)
         moving.clear()
         for target, seen in _observe(targets):
-            looked, again = _look_after(here, target, seen, patience)
+            looked, again = _look_after(here, target, seen, patience or Patience())
             done[target.run.name] = looked
             if again:
                 moving.append(target.run.name)
@@ -75,12 +60,27 @@ def reconcile(
     return [done[name] for name in run_names]
 
 
-def _target(here: Here, run: RunFolder, found: Record) -> _Target | None:
+def _targets(here: Here, names: Sequence[str], done: dict[str, Looked]) -> list[Target]:
+    """What is to be looked at; what lives no more is done, with the decision that ended it."""
+    targets: list[Target] = []
+    for name in names:
+        run = here.home.run(name)
+        found = record.read(run)
+        target = _target(here, run, found)
+        if target is not None:
+            targets.append(target)
+        else:
+            decision = done[name].decision if name in done else _out_of_reach(here, found)
+            done[name] = Looked(run, found, decision)
+    return targets
+
+
+def _target(here: Here, run: RunFolder, found: Record) -> Target | None:
     platform = here.platforms.get(found.asked.platform)
     number = found.wanted or (found.last.number if found.last else None)
     if not found.living or platform is None or number is None:
         return None
-    return _Target(run, found, number, platform, platform.handle(run.name, number))
+    return Target(run, found, number, platform, platform.handle(run.name, number))
 
 
 def _out_of_reach(here: Here, found: Record) -> Decision | None:
@@ -89,12 +89,12 @@ def _out_of_reach(here: Here, found: Record) -> Decision | None:
     return Decision(Action.WARN, f"nothing here can reach {found.asked.platform}")
 
 
-def _observe(targets: Sequence[_Target]) -> list[tuple[_Target, Observation]]:
+def _observe(targets: Sequence[Target]) -> list[tuple[Target, Observation]]:
     """One question for each platform."""
-    asked: dict[str, list[_Target]] = {}
+    asked: dict[str, list[Target]] = {}
     for target in targets:
         asked.setdefault(target.platform.name, []).append(target)
-    seen: list[tuple[_Target, Observation]] = []
+    seen: list[tuple[Target, Observation]] = []
     for those in asked.values():
         answers = those[0].platform.observe([target.handle for target in those])
         seen.extend((target, answers[target.handle]) for target in those)
@@ -102,7 +102,7 @@ def _observe(targets: Sequence[_Target]) -> list[tuple[_Target, Observation]]:
 
 
 def _look_after(
-    here: Here, target: _Target, seen: Observation, patience: Patience
+    here: Here, target: Target, seen: Observation, patience: Patience
 ) -> tuple[Looked, bool]:
     """One look, and whether it changed something, so that another is due."""
     try:
@@ -110,7 +110,7 @@ def _look_after(
         known = _known(target, contact, seen)
         traits = target.platform.traits
         decision = decide(seen, known, _past(target, seen), traits, patience)
-        changed = _apply(here, target, seen, decision)
+        changed = apply(here, target, seen, decision)
     except BusyError as error:  # somebody else is at it
         decision, changed = Decision(Action.WAIT, error.message), False
     except (TrainctlError, OSError) as error:
@@ -118,7 +118,7 @@ def _look_after(
     return Looked(target.run, target.record, decision), changed
 
 
-def _remember(here: Here, target: _Target, seen: Observation) -> tuple[_Target, Contact | None]:
+def _remember(here: Here, target: Target, seen: Observation) -> tuple[Target, Contact | None]:
     """What looks have shown, kept between commands; where the host keeps no record of its own."""
     before = target.record.asked.contacts.get(target.number)
     if target.platform.traits.retries_itself:
@@ -133,7 +133,7 @@ def _remember(here: Here, target: _Target, seen: Observation) -> tuple[_Target, 
     return target._replace(record=record.read(target.run)), now
 
 
-def _known(target: _Target, contact: Contact | None, seen: Observation) -> Known:
+def _known(target: Target, contact: Contact | None, seen: Observation) -> Known:
     asked, number = target.record.asked, target.number
     planned = asked.judged.get(number - 1)
     due = planned.at + planned.delay_seconds if planned and planned.at <= seen.at else 0.0
@@ -155,11 +155,11 @@ def _being_started(request: Request | None) -> float | None:
     return request.at
 
 
-def _has_plan(target: _Target) -> bool:
+def _has_plan(target: Target) -> bool:
     return os.path.exists(target.run.launch(target.number))
 
 
-def _past(target: _Target, seen: Observation) -> Past:
+def _past(target: Target, seen: Observation) -> Past:
     found, number = target.record, target.number
     if target.platform.traits.retries_itself or seen.phase not in (Phase.ENDED, Phase.GONE):
         return Past([], _this(found, number, seen), 0)
@@ -181,72 +181,3 @@ def _this(found: Record, number: int, seen: Observation) -> retry.Ended:
     request = found.asked.requested.get(number)
     automatic = attempt.automatic if attempt else bool(request and request.automatic)
     return retry.Ended("", seconds, bool(attempt and attempt.checkpoints), automatic)
-
-
-def _apply(here: Here, target: _Target, seen: Observation, decision: Decision) -> bool:
-    """Do what was decided; whether that changed something."""
-    match decision.action:
-        case Action.WATCH:
-            target.platform.watch(target.handle)
-        case Action.STOP:
-            _stop(here, target)
-        case Action.SUBMIT:
-            _submit(here, target)
-        case Action.RETRY | Action.FINISH:
-            _judge(here, target, seen, decision)
-        case Action.WAIT | Action.WARN:
-            pass
-    return decision.action in _CHANGES
-
-
-def _stop(here: Here, target: _Target) -> None:
-    stop = target.record.asked.stop
-    grace = stop.grace_seconds if stop else 0.0
-    target.platform.stop(target.handle, timedelta(seconds=grace))
-    fields = {"attempt": target.number}
-    # If somebody asked again meanwhile, perhaps with less grace, that is still to be told.
-    journal.note_if_unchanged(here, target.run, target.record, "stop_sent", fields)
-
-
-def _submit(here: Here, target: _Target) -> None:
-    """The intent first: who writes it asks the platform; a crash after it shows by a look."""
-    run, number = target.run, target.number
-    job = jobs.read(run)
-    asked = number in target.record.asked.requested
-    plan = launch.read(run, number) if asked else None
-    plan = plan or launch.render_retry(run, job.to_json(), number)
-    fields = {"attempt": number, "automatic": plan.automatic, "from": plan.resumed_from}
-    with journal.unchanged(run, target.record) as still:
-        if not still:
-            return
-        plan.write(run, number)
-        journal.append(here, run, "attempt_requested", {**fields, "by": journal.me()})
-    try:
-        attempts.submit(here, run, job, number, plan)
-    except (BusyError, ProviderError):  # to be asked again, under the same number
-        raise
-    except TrainctlError as error:
-        attempts.refused(here, run, number, error)
-
-
-def _judge(here: Here, target: _Target, seen: Observation, decision: Decision) -> None:
-    """Write how it ended. What is only absent is told to end first: a listing can lag for long."""
-    if seen.phase is Phase.GONE:
-        target.platform.stop(target.handle, timedelta(0))
-    again = decision.action is Action.RETRY
-    fields = {
-        "attempt": target.number,
-        "reason": decision.reason,
-        "evidence": decision.evidence,
-        "next": target.number + 1 if again else None,
-        "delay_seconds": decision.delay_seconds,
-        "why": decision.why,
-        "started": seen.started,
-        "ended": seen.ended or seen.at,
-    }
-    with journal.unchanged(target.run, target.record) as still:
-        if not still:
-            return
-        if not again:
-            files.remove(target.run.secrets)
-        journal.append(here, target.run, "judged", fields)
