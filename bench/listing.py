@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 
-from bench.measure import cpu, interleaved, use
+from bench.measure import cpu, cpu_of, interleaved
 from bench.place import Place
 from bench.rows import Row, more_cpu, no_bar
 from trainctl.kit.names import Home, RunFolder
@@ -86,6 +86,6 @@ def _rebuild(place: Place, real: RunFolder) -> float:
     os.chmod(home.path, 0o700)
     for number in range(1_000):
         shutil.copytree(real.path, home.run(_name(number)).path, copy_function=os.link)
-    took = use([place.trainctl, "list"], {**place.env, "TRAINCTL_HOME": home.path}).cpu_ms
+    took = cpu_of([place.trainctl, "list"], {**place.env, "TRAINCTL_HOME": home.path})
     shutil.rmtree(home.path)
     return took

@@ -8,16 +8,8 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 _PR_SET_CHILD_SUBREAPER = 36
-
-
-class Used(NamedTuple):
-    """What one child took, with the children that it waited for."""
-
-    cpu_ms: float
-    wall_ms: float
 
 
 def spawn(command: Sequence[str], env: Mapping[str, str], *, out: int | None = None) -> int:
@@ -34,15 +26,16 @@ def spawn(command: Sequence[str], env: Mapping[str, str], *, out: int | None = N
         os.close(null)
 
 
-def use(command: Sequence[str], env: Mapping[str, str], *, out: int | None = None) -> Used:
-    """Run a command to its end. Raises RuntimeError where it fails: that is no measurement."""
-    began = time.monotonic()
+def cpu_of(command: Sequence[str], env: Mapping[str, str], *, out: int | None = None) -> float:
+    """CPU milliseconds of a command and of those it waited for.
+
+    Raises RuntimeError where it fails: that is no measurement.
+    """
     pid = spawn(command, env, out=out)
     _, status, used = os.wait4(pid, 0)
-    wall = time.monotonic() - began
     if os.waitstatus_to_exitcode(status) != 0:
         raise RuntimeError(f"exit status {status}: {' '.join(command)}")
-    return Used((used.ru_utime + used.ru_stime) * 1000, wall * 1000)
+    return (used.ru_utime + used.ru_stime) * 1000
 
 
 def interleaved(
@@ -60,7 +53,7 @@ def interleaved(
 
 def cpu(command: Sequence[str], env: Mapping[str, str]) -> Callable[[], float]:
     """A try for `interleaved`: the CPU milliseconds of a command."""
-    return lambda: use(command, env).cpu_ms
+    return lambda: cpu_of(command, env)
 
 
 def peak_memory_mb(pid: int) -> float:

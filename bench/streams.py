@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 
-from bench.measure import interleaved, peak_memory_mb, spawn, use, wait_until
+from bench.measure import cpu_of, interleaved, peak_memory_mb, spawn, wait_until
 from bench.place import Place
 from bench.rows import Row
 from trainctl.kit import files, locks
@@ -86,7 +86,7 @@ def _into_file(place: Place, size: int, line: int = LINE) -> Callable[[], float]
         command, told = _flood(place, size, line)
         path = os.path.join(place.path, "bare.log")
         out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        use(command, {**place.env, "PYTHONUNBUFFERED": "1"}, out=out)
+        cpu_of(command, {**place.env, "PYTHONUNBUFFERED": "1"}, out=out)
         os.close(out)
         os.unlink(path)
         return _seconds(told)
