@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +39,7 @@ def main() -> int:
     unknown = [name for name in given.names if name not in BARS]
     if unknown:
         parser.error(f"there is no bar {unknown[0]!r}; there are: {', '.join(BARS)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what runs is ended too
     rows: list[Row] = []
     load = [os.getloadavg()[0]]
     for name in given.names or BARS:
