@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 
-from trainctl import kit
 from trainctl.kit import files
 from trainctl.kit.names import Home
 
@@ -45,7 +44,7 @@ def build(sources: dict[str, bytes]) -> bytes:
 
 
 def _sources() -> dict[str, bytes]:
-    top = os.path.dirname(os.path.dirname(kit.__file__))
+    top = os.path.dirname(os.path.dirname(files.__file__))
     found = {"__main__.py": _START, "trainctl/__init__.py": b""}
     for package in _PACKAGES:
         for name in sorted(os.listdir(os.path.join(top, package))):
