@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import ctypes
 import math
 import threading
@@ -104,17 +103,18 @@ def _ask_nvidia_smi() -> Cards:
 def parse_nvidia_smi(text: str) -> Cards:
     """Read the CSV of `--query-gpu`; a line that is not understood is trouble, not a card."""
     cards: List[Card] = []
-    for row in csv.reader(text.split("\n"), skipinitialspace=True):
-        if not "".join(row).strip():
+    for line in text.splitlines():
+        row = [cell.strip() for cell in line.split(",")]
+        if not line.strip():
             continue
-        if len(row) != 8 or not row[0].strip().isdigit():
-            return Cards([], f"nvidia-smi said something unexpected: {','.join(row)[:100]}")
+        if len(row) != 8 or not row[0].isdigit():
+            return Cards([], f"nvidia-smi said something unexpected: {line[:100]!r}")
         numbers = [_number(cell) for cell in row[3:]]
         cards.append(
             Card(
-                id=row[0].strip(),
-                uuid=row[1].strip(),
-                name=row[2].strip(),
+                id=row[0],
+                uuid=row[1],
+                name=row[2],
                 memory_total_bytes=int((numbers[0] or 0) * _MIB),
                 memory_used_bytes=int((numbers[1] or 0) * _MIB),
                 utilization_percent=numbers[2],
