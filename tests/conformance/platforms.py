@@ -16,7 +16,7 @@ from tests.fakes.clock import HandClock
 from tests.fakes.memory import Life, MemoryPlatform
 from trainctl.clock import SystemClock
 from trainctl.kit import locks
-from trainctl.kit.names import Home
+from trainctl.kit.names import Home, RunFolder
 from trainctl.platforms.local import LocalPlatform
 from trainctl.platforms.protocol import Attempt, Handle, Offer, Phase, Platform
 from trainctl.runs.job import Job
@@ -58,6 +58,10 @@ class Kit(Protocol):
 
     def another_controller(self) -> Platform:
         """The same platform, as a command that knows nothing yet comes to it."""
+        ...
+
+    def wait_until_nothing_watches(self) -> None:
+        """Until no supervisor is left that could still do something."""
         ...
 
     def close(self) -> None: ...
@@ -114,6 +118,9 @@ class MemoryKit:
     def another_controller(self) -> Platform:
         return self.platform  # its machines are nowhere else
 
+    def wait_until_nothing_watches(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
@@ -160,10 +167,15 @@ class LocalKit:
 
     def close(self) -> None:
         """Leave no process behind."""
-        started = [run for run in map(self._home.run, self._jobs) if run.attempts()]
-        for run in started:
+        for run in self._started():
             self.platform.stop(self.platform.handle(run.name, run.attempts()[-1]), timedelta(0))
-        for run in started:
+        self.wait_until_nothing_watches()
+
+    def _started(self) -> list[RunFolder]:
+        return [run for run in map(self._home.run, self._jobs) if run.attempts()]
+
+    def wait_until_nothing_watches(self) -> None:
+        for run in self._started():
             assert self.comes_true(lambda run=run: not locks.is_taken(run.agent_lock)), run.path
 
 

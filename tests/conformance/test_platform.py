@@ -252,6 +252,17 @@ def test_a_platform_that_retries_by_itself_does_so_and_another_never_does(kit: K
         assert not kit.comes_true(lambda: phase(kit, following) is not Phase.GONE)
 
 
+def test_a_stop_between_two_attempts_calls_the_retry_off(kit: Kit) -> None:
+    if not kit.platform.traits.retries_itself:
+        pytest.skip("it never retries by itself")
+    attempt = kit.attempt(Work.FAILS, retries=1)
+    handle = start(kit, attempt)
+    assert ended(kit, handle)
+    kit.platform.stop(handle, GRACE)
+    kit.wait_until_nothing_watches()
+    assert phase(kit, kit.platform.handle(attempt.run, 2)) is Phase.GONE
+
+
 def test_an_offer_names_its_platform_and_a_platform_without_bills_costs_nothing(kit: Kit) -> None:
     offer = kit.offer(kit.attempt(Work.ENDLESS))
     assert offer.platform == kit.platform.name
