@@ -220,34 +220,6 @@ def test_a_folder_that_is_no_run_is_listed_as_nothing(trainctl: CommandLine):
     assert trainctl("show", "strange").code == NOT_FOUND
 
 
-@need.tool("strace")
-@pytest.mark.parametrize("moment", ["run.jsonl", "job.json", "launch-1.json"])
-def test_a_start_that_was_killed_leaves_nothing_or_a_run_that_can_be_deleted(
-    trainctl: CommandLine, tmp_path: Path, moment: str
-):
-    path = trainctl.run_folder("killed") / moment
-    trainctl.ok("list")
-    trace = ["strace", "-f", "-o", str(tmp_path / "trace"), "-P", str(path)]
-    kill = ["-e", "trace=openat,rename,link", "-e", "inject=openat,rename,link:signal=KILL"]
-    subprocess.run(
-        [*trace, *kill, *TRAINCTL, "run", "-d", "--name", "killed", "train.py", "--sleep", "9"],
-        env=trainctl.env,
-        cwd=trainctl.project,
-        capture_output=True,
-        check=False,
-    )
-    trainctl.ok("list")
-    there = trainctl("show", "killed").code == 0
-    if there:
-        trainctl("stop", "--now", "killed")
-        trainctl.ok("delete", "--yes", "killed")
-
-    assert not trainctl.run_folder("killed").exists()
-    assert trainctl.ok("list", "--quiet").out == ""
-    trainctl.ok("run", "bash", "-c", "true")
-    assert list(trainctl.state.glob(".*")) == []
-
-
 @need.root()
 @need.tool("unshare")
 def test_a_full_disk_is_named_and_nothing_is_half_done(trainctl: CommandLine):

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from trainctl import errors
-from trainctl.cli.foreground import OURS
 from trainctl.cli.main import INTERRUPTED
 from trainctl.cli.table import BY_NAME
+from trainctl.cli.words import OURS
 from trainctl.config import KEYS
 from trainctl.kit.retry import WORTH_RETRYING
 from trainctl.runs.state import Reason

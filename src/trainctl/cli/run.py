@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trainctl.cli import output, stand
-from trainctl.cli.words import FOREGROUND_CODE, WAIT_FOR_EVER, RunCommand
+from trainctl.cli.words import OURS, WAIT_FOR_EVER, RunCommand
 from trainctl.errors import NotFoundError, TrainctlError, UsageError
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _in_foreground(error: TrainctlError | OSError) -> TrainctlError:
     if isinstance(error, OSError):
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
         error = TrainctlError(what, hint="df -h; then trainctl doctor")
-    error.foreground_code = FOREGROUND_CODE  # type: ignore[attr-defined]
+    error.foreground_code = OURS  # type: ignore[attr-defined]
     return error
 
 

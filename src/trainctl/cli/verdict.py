@@ -6,10 +6,9 @@ import os
 import signal
 
 from trainctl.cli import output
+from trainctl.cli.words import OURS
 from trainctl.runs.record import AttemptRecord, Record
 from trainctl.runs.state import Reason, next_command
-
-OURS = 125
 
 
 def conclude(found: Record) -> int:

@@ -60,14 +60,14 @@ class RunCommand(click.Command):
             return super().parse_args(ctx, ours)
         except click.ClickException as error:
             if not detached:
-                error.foreground_code = FOREGROUND_CODE  # type: ignore[attr-defined]
+                error.foreground_code = OURS  # type: ignore[attr-defined]
             raise
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         return ["[OPTIONS]", "CMD [ARGS]..."]
 
 
-FOREGROUND_CODE = 125  # ours, so that it is not taken for the script's own
+OURS = 125  # where trainctl itself failed in the foreground: no code of the script's
 
 
 class Passed(NamedTuple):
