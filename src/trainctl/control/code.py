@@ -115,12 +115,14 @@ def snapshot(
     """Copy the project's sources into the run folder, for attempts that start unattended.
 
     Sources only: data and outputs stay where they are. All of it is there or nothing, so that no
-    attempt starts from half a copy. The env file holds secrets and stays where it is, too.
-    Returns how many files were kept.
+    attempt starts from half a copy. The env file holds secrets and stays where it is, and so
+    does the state folder, which holds the copies of other runs. Returns how many files were kept.
     """
     unfinished = f"{run.snapshot}.part"
+    state = os.path.realpath(os.path.dirname(os.path.dirname(run.path))) + os.sep
     secret = os.path.realpath(env_file) if env_file else None
-    sources = [name for name in _sources(project, environ) if os.path.realpath(name) != secret]
+    real = {name: os.path.realpath(name) for name in _sources(project, environ)}
+    sources = [n for n, path in real.items() if path != secret and not path.startswith(state)]
     kept = _copy(project, sources, unfinished)
     if kept:
         os.rename(unfinished, run.snapshot)
