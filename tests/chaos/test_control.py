@@ -25,7 +25,7 @@ from trainctl.platforms.protocol import Attempt, Handle
 from trainctl.runs.record import Record
 from trainctl.runs.state import LIVING
 
-SEEDS = int(os.environ.get("CHAOS_SEEDS", "240"))
+SEEDS = int(os.environ.get("CHAOS_SEEDS", "200"))
 BATCHES = 8
 STEPS = 40
 LINES = 400  # of control's own in one command, more or less
@@ -206,7 +206,7 @@ class Story:
         self.storm.calm = True
         until = self.clock.now() + BOUND_SECONDS
         while self.clock.now() < until and any(not self._rests(name) for name in self.retries):
-            self.clock.advance(45)
+            self.clock.advance(120)
             self.world.look(*sorted(self.retries))
             self._check()
         for name in self.retries:
