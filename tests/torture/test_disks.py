@@ -18,8 +18,8 @@ from tests.torture.board import Board
 from tests.torture.yard import Traces, Yard, wait_for, whole_log
 from trainctl.kit import events
 from trainctl.kit.names import Home
-from trainctl.runs import record
-from trainctl.runs.state import Reason
+from trainctl.records import record
+from trainctl.records.state import Reason
 
 FLIPS = 1000
 PAGE = 4

@@ -24,10 +24,10 @@ from tests.torture.yard import (
 from trainctl.control.lookup import rows
 from trainctl.kit import events, process, spawn
 from trainctl.platforms import kit_zip
-from trainctl.runs import record
-from trainctl.runs.record import Record
-from trainctl.runs.rows import Wanted
-from trainctl.runs.state import Reason
+from trainctl.records import record
+from trainctl.records.record import Record
+from trainctl.records.rows import Wanted
+from trainctl.records.state import Reason
 
 LINES = 5
 CODE = 7

@@ -14,9 +14,9 @@ import pytest
 from tests.torture.board import Board
 from tests.torture.yard import Traces, Yard, started, wait_for, whole_log
 from trainctl.kit import process
-from trainctl.runs import record
-from trainctl.runs.record import Record
-from trainctl.runs.state import Reason
+from trainctl.records import record
+from trainctl.records.record import Record
+from trainctl.records.state import Reason
 
 LINES = 20
 AT_ONCE = 4

@@ -16,7 +16,7 @@ from tests.conftest import SAMPLE
 from tests.torture.board import Board
 from tests.torture.yard import PYTHON, Yard
 from trainctl.kit import files, process
-from trainctl.runs.state import Reason
+from trainctl.records.state import Reason
 
 TREE = Path(__file__).with_name("tree.py")
 LINUX = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="not run: needs Linux")

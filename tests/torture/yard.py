@@ -16,9 +16,9 @@ from trainctl.control.lookup import rows
 from trainctl.control.wiring import Here, connect
 from trainctl.kit import launch, process
 from trainctl.kit.names import Home, RunFolder
-from trainctl.runs import record
-from trainctl.runs.record import Record
-from trainctl.runs.rows import Wanted
+from trainctl.records import record
+from trainctl.records.record import Record
+from trainctl.records.rows import Wanted
 
 PATIENCE_SECONDS = 60.0
 TRAINER = Path(__file__).with_name("trainer.py")
@@ -197,9 +197,9 @@ def started(
         child.communicate()
 
 
-def job_of(run: RunFolder, command: Sequence[str], cwd: str, **changes: Any) -> dict[str, Any]:
+def job_of(run: RunFolder, command: Sequence[str], cwd: str) -> dict[str, Any]:
     """A job as control writes it, for tests that start the supervisor themselves."""
-    job: dict[str, Any] = {
+    return {
         "schema": 1,
         "name": run.name,
         "created": time.time(),
@@ -224,7 +224,6 @@ def job_of(run: RunFolder, command: Sequence[str], cwd: str, **changes: Any) -> 
         "checkpoint_dirs": [run.checkpoints],
         "platform": "local",
     }
-    return {**job, **changes}
 
 
 def prepare(home: Home, name: str, command: Sequence[str], **changes: Any) -> RunFolder:
@@ -234,7 +233,7 @@ def prepare(home: Home, name: str, command: Sequence[str], **changes: Any) -> Ru
     run = home.run(name)
     os.makedirs(home.locks, mode=0o700, exist_ok=True)
     os.makedirs(run.checkpoints, mode=0o700)
-    job = job_of(run, command, home.path, **changes)
+    job = {**job_of(run, command, home.path), **changes}
     launch.write_environment(run, {"PATH": os.environ.get("PATH", os.defpath)})
     dead = {"pid": 1, "start": "-", "boot": "-"}
     events.append(run.events, "submitted", {"platform": "local", "by": dead})
