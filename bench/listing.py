@@ -10,8 +10,8 @@ from bench.measure import cpu, cpu_of, interleaved
 from bench.place import Place
 from bench.rows import Row, more_cpu, no_bar
 from trainctl.kit.names import Home, RunFolder
-from trainctl.runs.index import Index
-from trainctl.runs.rows import Row as ListRow
+from trainctl.records.index import Index
+from trainctl.records.rows import Row as ListRow
 
 COUNTS = (1_000, 100_000)
 _LINKS = 50_000  # ext4 knows at most 65,000 names of one file

@@ -5,9 +5,6 @@ As a library: `trainctl.run("train.py", "--epochs", "5").wait()`, `trainctl.runs
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
-
 from trainctl.version import __version__
 
 TYPE_CHECKING = False  # type checkers know the name; importing typing would slow every start
@@ -15,24 +12,6 @@ if TYPE_CHECKING:
     from trainctl.api import Run, get, run, runs
 
 __all__ = ["Run", "__version__", "get", "run", "runs"]
-
-
-class _Library(ModuleType):
-    """This module, whose `runs` is the verb also once the package of that name is imported.
-
-    The package is reached as it is everywhere here: `from trainctl.runs import ...`.
-    """
-
-    @property
-    def runs(self) -> object:
-        return __getattr__("runs")
-
-    @runs.setter
-    def runs(self, package: object) -> None:
-        """What an import of the package would set."""
-
-
-sys.modules[__name__].__class__ = _Library
 
 
 def __getattr__(name: str) -> object:

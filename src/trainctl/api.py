@@ -16,9 +16,9 @@ from trainctl.control import resume as resuming
 from trainctl.control.wiring import Here, connect
 from trainctl.errors import TrainctlError
 from trainctl.kit.names import RunFolder
-from trainctl.runs import record
-from trainctl.runs.record import Record
-from trainctl.runs.rows import Wanted
+from trainctl.records import record
+from trainctl.records.record import Record
+from trainctl.records.rows import Wanted
 from trainctl.telemetry import follow as following
 from trainctl.telemetry import slice as slices
 from trainctl.telemetry.render import Renderer, rendered

@@ -22,8 +22,8 @@ from trainctl.control import stop
 from trainctl.errors import BusyError, ProviderError, RefusedError
 from trainctl.kit import locks
 from trainctl.platforms.protocol import Attempt, Handle
-from trainctl.runs.record import Record
-from trainctl.runs.state import LIVING
+from trainctl.records.record import Record
+from trainctl.records.state import LIVING
 
 SEEDS = int(os.environ.get("CHAOS_SEEDS", "200"))
 BATCHES = 8

@@ -19,7 +19,7 @@ from trainctl.kit import locks
 from trainctl.kit.names import Home, RunFolder
 from trainctl.platforms.local import LocalPlatform
 from trainctl.platforms.protocol import Attempt, Handle, Offer, Phase, Platform
-from trainctl.runs.job import Job
+from trainctl.records.job import Job
 
 PATIENCE_SECONDS = 30.0
 

@@ -10,7 +10,7 @@ from typing import Any
 from trainctl.kit import files, launch
 from trainctl.kit.names import Home, RunFolder
 from trainctl.platforms.protocol import Attempt
-from trainctl.runs.job import Job
+from trainctl.records.job import Job
 
 
 def job_of(run: RunFolder, platform: str, command: Sequence[str], **changes: Any) -> Job:

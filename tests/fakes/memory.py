@@ -17,7 +17,7 @@ from typing import NamedTuple
 from tests.fakes.clock import HandClock
 from trainctl.errors import BusyError, NotFoundError, ProviderError
 from trainctl.platforms.protocol import Attempt, Files, Handle, Observation, Offer, Phase, Traits
-from trainctl.runs.job import Job
+from trainctl.records.job import Job
 
 
 class Life(NamedTuple):

@@ -21,9 +21,9 @@ from trainctl.control.wiring import Here
 from trainctl.errors import BusyError
 from trainctl.kit import launch
 from trainctl.kit.names import Home, RunFolder
-from trainctl.runs import job as jobs_of
-from trainctl.runs import record
-from trainctl.runs.record import Record
+from trainctl.records import job as jobs_of
+from trainctl.records import record
+from trainctl.records.record import Record
 
 _FAST = "/dev/shm"
 

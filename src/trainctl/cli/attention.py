@@ -11,7 +11,7 @@ from trainctl.cli import output
 if TYPE_CHECKING:
     from trainctl.control.wiring import Here
     from trainctl.kit.names import RunFolder
-    from trainctl.runs.job import Job
+    from trainctl.records.job import Job
 
 
 class Detached(Exception):  # noqa: N818 - no error: the run goes on

@@ -50,7 +50,7 @@ def _machine() -> Machine:
     from trainctl import config
     from trainctl.control.doctor import Machine
     from trainctl.kit.names import Home
-    from trainctl.runs import index
+    from trainctl.records import index
 
     environ = dict(os.environ)
     settings, problems = config.examine(folder(), environ)

@@ -14,9 +14,9 @@ from trainctl.control.launch import Started
 from trainctl.control.wiring import Here
 from trainctl.kit import files, locks
 from trainctl.kit.names import AttemptFolder, RunFolder
-from trainctl.runs import record
-from trainctl.runs.job import Job
-from trainctl.runs.record import AttemptRecord
+from trainctl.records import record
+from trainctl.records.job import Job
+from trainctl.records.record import AttemptRecord
 from trainctl.telemetry.follow import copy_follow
 
 _POLL_SECONDS = 0.005

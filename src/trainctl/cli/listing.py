@@ -10,8 +10,8 @@ import click
 
 from trainctl.cli import output, stand
 from trainctl.errors import UsageError
-from trainctl.runs.rows import SORTS, Row, Wanted
-from trainctl.runs.state import Reason, State
+from trainctl.records.rows import SORTS, Row, Wanted
+from trainctl.records.state import Reason, State
 
 if TYPE_CHECKING:
     from trainctl.control.wiring import Here

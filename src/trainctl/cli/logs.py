@@ -15,7 +15,7 @@ from trainctl.errors import NotFoundError
 if TYPE_CHECKING:
     from trainctl.control.wiring import Here
     from trainctl.kit.names import AttemptFolder, RunFolder
-    from trainctl.runs.record import Record
+    from trainctl.records.record import Record
     from trainctl.telemetry.follow import Break
 
 HELP = """\
@@ -155,7 +155,7 @@ def _offset(here: Here, path: str, attempt: AttemptFolder, given: dict[str, Any]
 
 def _until(here: Here, folder: RunFolder, number: int) -> Callable[[], bool]:
     """Whether the attempt has ended; looked at a few times a second, not at every line."""
-    from trainctl.runs import record
+    from trainctl.records import record
 
     looked = 0.0
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from trainctl.cli import listing, output
 from trainctl.control import lookup
 from trainctl.control.wiring import Here
-from trainctl.runs.rows import Wanted
-from trainctl.runs.state import LIVING
+from trainctl.records.rows import Wanted
+from trainctl.records.state import LIVING
 
 
 def show(here: Here) -> None:

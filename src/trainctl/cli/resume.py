@@ -104,7 +104,7 @@ def rerun_command(ctx: click.Context, /, **given: Any) -> int:
 
 def _refuse_misplaced(ctx: click.Context, folder: RunFolder, passed: Passed) -> None:
     from trainctl.control import misplaced
-    from trainctl.runs import job as jobs
+    from trainctl.records import job as jobs
 
     if passed.arguments and not passed.marked:
         verb, ours = str(ctx.info_name), options_of(ctx.command.get_params(ctx))

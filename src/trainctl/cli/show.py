@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trainctl.cli import output, stand
-from trainctl.runs.state import Reason, State, next_command
+from trainctl.records.state import Reason, State, next_command
 from trainctl.telemetry.escapes import neutralise
 
 if TYPE_CHECKING:
     from trainctl.kit.names import RunFolder
-    from trainctl.runs.job import Job
-    from trainctl.runs.record import AttemptRecord, Record
+    from trainctl.records.job import Job
+    from trainctl.records.record import AttemptRecord, Record
 
 HELP = """\
 Show one run: what it runs, where, each attempt, its checkpoints, and why it ended.
@@ -38,7 +38,7 @@ _TOLD_PACKAGES = ("torch", "jax", "tensorflow", "transformers", "lightning", "nu
 @click.option("--json", "as_json", is_flag=True, help="The documented envelope, on stdout.")
 def show_command(run: str | None, *, diff: bool, as_json: bool) -> int:
     from trainctl.control import lookup
-    from trainctl.runs import job as jobs
+    from trainctl.records import job as jobs
 
     here = stand.here()
     folder = lookup.find(here, run)

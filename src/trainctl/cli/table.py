@@ -48,7 +48,7 @@ trainctl COMMAND --help tells more. Every command that shows something has --jso
 def page(version: str) -> str:
     """The top help page."""
     lines = [
-        f"trainctl {version}: run ML training with one record, one log and one list of checkpoints",
+        f"trainctl {version}: ML training with one record, one log and one list of checkpoints",
         "",
         "Usage: trainctl COMMAND [OPTIONS] [ARGS]",
         "",

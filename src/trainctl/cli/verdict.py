@@ -7,8 +7,8 @@ import signal
 
 from trainctl.cli import output
 from trainctl.cli.words import OURS
-from trainctl.runs.record import AttemptRecord, Record
-from trainctl.runs.state import Reason, next_command
+from trainctl.records.record import AttemptRecord, Record
+from trainctl.records.state import Reason, next_command
 
 
 def conclude(found: Record) -> int:

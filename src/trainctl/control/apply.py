@@ -12,8 +12,8 @@ from trainctl.errors import BusyError, ProviderError, TrainctlError
 from trainctl.kit import files, launch
 from trainctl.kit.names import RunFolder
 from trainctl.platforms.protocol import Handle, Observation, Phase, Platform
-from trainctl.runs import job as jobs
-from trainctl.runs.record import Record
+from trainctl.records import job as jobs
+from trainctl.records.record import Record
 
 _CHANGES = frozenset((Action.SUBMIT, Action.STOP, Action.RETRY, Action.FINISH))
 

@@ -10,8 +10,8 @@ from trainctl.errors import ProviderError, RefusedError, TrainctlError
 from trainctl.kit.launch import Launch
 from trainctl.kit.names import RunFolder
 from trainctl.platforms.protocol import Attempt, Handle
-from trainctl.runs.asked import Contact
-from trainctl.runs.job import Job
+from trainctl.records.asked import Contact
+from trainctl.records.job import Job
 
 
 def start(here: Here, run: RunFolder, job: Job, number: int, plan: Launch) -> Handle:

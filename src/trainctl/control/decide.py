@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from trainctl.kit import retry
 from trainctl.platforms.protocol import Observation, Phase, Traits
-from trainctl.runs.asked import Contact
+from trainctl.records.asked import Contact
 
 
 class Action(StrEnum):

@@ -12,7 +12,7 @@ from trainctl.control.wiring import Here
 from trainctl.errors import BusyError
 from trainctl.kit import events, locks, process
 from trainctl.kit.names import RunFolder
-from trainctl.runs.record import Record
+from trainctl.records.record import Record
 
 LOCK_SECONDS = 30.0  # what a person asked is worth this wait: a start holds the lock for less
 GLANCE_SECONDS = 1.0  # what only looks comes again

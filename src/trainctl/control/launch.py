@@ -22,8 +22,8 @@ from trainctl.kit import checkpoints, events, files
 from trainctl.kit import launch as kit_launch
 from trainctl.kit.names import RunFolder
 from trainctl.platforms.protocol import Handle
-from trainctl.runs import index, naming, record
-from trainctl.runs.job import Job
+from trainctl.records import index, naming, record
+from trainctl.records.job import Job
 from trainctl.version import __version__
 
 _TRIES = 20

@@ -10,10 +10,10 @@ from trainctl.control.wiring import Here
 from trainctl.errors import NotFoundError, UsageError
 from trainctl.kit import files
 from trainctl.kit.names import RunFolder
-from trainctl.runs import index, record
-from trainctl.runs.index import Index
-from trainctl.runs.record import Record
-from trainctl.runs.rows import Row, Wanted
+from trainctl.records import index, record
+from trainctl.records.index import Index
+from trainctl.records.record import Record
+from trainctl.records.rows import Row, Wanted
 
 if TYPE_CHECKING:
     from trainctl.control.reconcile import Looked

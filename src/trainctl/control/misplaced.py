@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from trainctl.checkpoints.script import read_script
 from trainctl.errors import UsageError
-from trainctl.runs.job import Job
+from trainctl.records.job import Job
 
 
 def refuse(

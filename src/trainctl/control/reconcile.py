@@ -19,10 +19,10 @@ from trainctl.errors import BusyError, TrainctlError
 from trainctl.kit import process, retry
 from trainctl.kit.names import RunFolder
 from trainctl.platforms.protocol import Observation, Phase
-from trainctl.runs import job as jobs
-from trainctl.runs import record
-from trainctl.runs.asked import Contact, Request
-from trainctl.runs.record import AttemptRecord, Record
+from trainctl.records import job as jobs
+from trainctl.records import record
+from trainctl.records.asked import Contact, Request
+from trainctl.records.record import AttemptRecord, Record
 
 ROUNDS = 6  # judge, ask, see: more is never needed, and less is mended by the next call
 

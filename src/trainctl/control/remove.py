@@ -11,7 +11,7 @@ from trainctl.control.wiring import Here
 from trainctl.errors import BusyError
 from trainctl.kit import process
 from trainctl.kit.names import RunFolder
-from trainctl.runs.index import Index
+from trainctl.records.index import Index
 
 
 class Doomed(NamedTuple):

@@ -18,9 +18,9 @@ from trainctl.errors import BusyError, NotFoundError, RefusedError
 from trainctl.kit import checkpoints, files, process
 from trainctl.kit import launch as kit_launch
 from trainctl.kit.names import RunFolder
-from trainctl.runs import job as jobs
-from trainctl.runs.job import Job
-from trainctl.runs.record import Record
+from trainctl.records import job as jobs
+from trainctl.records.job import Job
+from trainctl.records.record import Record
 
 
 def resume(

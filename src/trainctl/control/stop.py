@@ -5,8 +5,8 @@ from __future__ import annotations
 from trainctl.control import journal, lookup
 from trainctl.control.wiring import Here
 from trainctl.kit.names import RunFolder
-from trainctl.runs import job as jobs
-from trainctl.runs.record import Record
+from trainctl.records import job as jobs
+from trainctl.records.record import Record
 
 NOW = 0.0
 

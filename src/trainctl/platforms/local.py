@@ -14,8 +14,8 @@ from trainctl.kit import events, files, locks, people, process, requests, spawn
 from trainctl.kit.names import AttemptFolder, Home, RunFolder
 from trainctl.platforms import kit_zip
 from trainctl.platforms.protocol import Attempt, Files, Handle, Observation, Offer, Phase, Traits
-from trainctl.runs import record
-from trainctl.runs.job import Job
+from trainctl.records import record
+from trainctl.records.job import Job
 
 CLAIM_SECONDS = 20.0
 LOCK_SECONDS = 10.0

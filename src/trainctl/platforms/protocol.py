@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from trainctl.kit.launch import Launch
-from trainctl.runs.job import Job
+from trainctl.records.job import Job
 
 
 class Traits(NamedTuple):

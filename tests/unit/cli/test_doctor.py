@@ -8,7 +8,7 @@ import pytest
 from tests.unit.cli.conftest import Answer, Trainctl
 from trainctl.kit import events
 from trainctl.kit.names import Home, RunFolder
-from trainctl.runs.index import Index, trouble
+from trainctl.records.index import Index, trouble
 
 
 @pytest.fixture

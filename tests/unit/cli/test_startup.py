@@ -14,7 +14,8 @@ from trainctl.cli.table import COMMANDS
 HEAVY = {"rich", "sqlite3", "asyncio", "psutil"}
 NOT_FOR_HELP = HEAVY | {
     "ctypes", "dataclasses", "difflib", "hashlib", "json", "pathlib", "socket", "subprocess",
-    "tomllib", "zipfile", "trainctl.control.wiring", "trainctl.platforms", "trainctl.runs.record",
+    "tomllib", "zipfile", "trainctl.control.wiring", "trainctl.platforms",
+    "trainctl.records.record",
 }  # fmt: skip
 PROGRAM = """
 import sys

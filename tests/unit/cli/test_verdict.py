@@ -8,9 +8,9 @@ import pytest
 
 from trainctl.cli import output
 from trainctl.cli.verdict import exit_code, trained_seconds
-from trainctl.runs.asked import fold
-from trainctl.runs.record import AttemptRecord, Record
-from trainctl.runs.state import Reason, State
+from trainctl.records.asked import fold
+from trainctl.records.record import AttemptRecord, Record
+from trainctl.records.state import Reason, State
 
 BLANK = dict.fromkeys(AttemptRecord._fields)
 

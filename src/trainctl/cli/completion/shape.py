@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 import click
 
 from trainctl.config import KEYS
-from trainctl.runs.state import LIVING, Reason, State
+from trainctl.records.state import LIVING, Reason, State
 
 _RUNS = "list -q -n 100"  # newest first, of those whose name or command holds what was typed
 _LIVING = " ".join([_RUNS, *(f"--state {state}" for state in sorted(LIVING))])

@@ -12,7 +12,7 @@ from trainctl.control.home import trouble_with
 from trainctl.errors import TrainctlError
 from trainctl.kit import events, files, locks, process
 from trainctl.kit.names import AttemptFolder, RunFolder
-from trainctl.runs.index import row_of_folder
+from trainctl.records.index import row_of_folder
 
 _GB = 10**9
 _SHOWN = 5  # runs that a finding names; the rest is counted

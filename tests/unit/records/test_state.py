@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainctl.errors import IllegalTransitionError
-from trainctl.runs.state import (
+from trainctl.records.state import (
     INTERRUPTING,
     LIVING,
     TRANSITIONS,

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from trainctl.errors import TrainctlError
 from trainctl.kit import files
 from trainctl.kit.names import Home, RunFolder
-from trainctl.runs import record as records
-from trainctl.runs.record import Record
-from trainctl.runs.rows import SORTS, Row, Wanted, conditions
-from trainctl.runs.state import State
+from trainctl.records import record as records
+from trainctl.records.record import Record
+from trainctl.records.rows import SORTS, Row, Wanted, conditions
+from trainctl.records.state import State
 
 if TYPE_CHECKING:
     import sqlite3  # at run time only where the index is opened: help pages need none

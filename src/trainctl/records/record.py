@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from trainctl.kit import events, files, launch
 from trainctl.kit.names import RunFolder
-from trainctl.runs import asked as asking
-from trainctl.runs.asked import Asked, Contact, Judged
-from trainctl.runs.state import INTERRUPTING, LIVING, Event, Reason, State, advance
+from trainctl.records import asked as asking
+from trainctl.records.asked import Asked, Contact, Judged
+from trainctl.records.state import INTERRUPTING, LIVING, Event, Reason, State, advance
 
 Moves = list[Event]
 

@@ -13,9 +13,9 @@ from tests.fakes import jobs
 from tests.fakes.world import folder
 from trainctl.kit import events, files
 from trainctl.kit.names import Home, RunFolder
-from trainctl.runs import asked, record
-from trainctl.runs.asked import Contact, StopAsked
-from trainctl.runs.state import LIVING, Reason, State
+from trainctl.records import asked, record
+from trainctl.records.asked import Contact, StopAsked
+from trainctl.records.state import LIVING, Reason, State
 
 
 def run_in(home: str | Path, *log: tuple[str, dict[str, Any]]) -> RunFolder:

@@ -11,8 +11,8 @@ import pytest
 
 from trainctl.errors import TrainctlError
 from trainctl.kit.names import Home
-from trainctl.runs.index import Index, row_of_folder, trouble
-from trainctl.runs.rows import Wanted
+from trainctl.records.index import Index, row_of_folder, trouble
+from trainctl.records.rows import Wanted
 
 RUNS = 60
 PAGE = 4096

@@ -6,7 +6,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from trainctl.runs import naming
+from trainctl.records import naming
 
 
 @pytest.mark.parametrize(
