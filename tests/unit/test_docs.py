@@ -11,7 +11,7 @@ from trainctl.cli.table import BY_NAME
 from trainctl.cli.words import OURS
 from trainctl.config import KEYS
 from trainctl.kit.retry import WORTH_RETRYING
-from trainctl.runs.state import Reason
+from trainctl.records.state import Reason
 
 MANUAL = (Path(__file__).parents[2] / "docs/manual.md").read_text()
 

@@ -17,7 +17,7 @@ from trainctl.control.decide import (
 )
 from trainctl.kit.retry import Ended
 from trainctl.platforms.protocol import Observation, Phase, Traits
-from trainctl.runs.asked import Contact
+from trainctl.records.asked import Contact
 
 NOW = 1_000_000.0
 PATIENCE = Patience(silence_seconds=600, gone_seconds=30, claim_seconds=60)

@@ -8,7 +8,7 @@ import pytest
 
 from trainctl.control import misplaced
 from trainctl.errors import UsageError
-from trainctl.runs.job import Job
+from trainctl.records.job import Job
 
 OURS = {"--from": True, "--detach": False, "-d": False, "--env": True}
 SOURCE = """

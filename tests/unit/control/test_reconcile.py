@@ -17,7 +17,7 @@ from trainctl.control.decide import Action
 from trainctl.errors import ProviderError
 from trainctl.kit import events
 from trainctl.platforms.protocol import Attempt, Handle
-from trainctl.runs.state import Reason, State
+from trainctl.records.state import Reason, State
 
 MINUTE = 60.0
 
