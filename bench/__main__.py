@@ -43,14 +43,22 @@ def main() -> int:
     rows: list[Row] = []
     load = [os.getloadavg()[0]]
     for name in given.names or BARS:
-        with Place(quick=given.quick) as place:
-            sys.stderr.write(f"bench: {name}\n")
-            rows.extend(BARS[name](place))
+        sys.stderr.write(f"bench: {name}\n")
+        rows.extend(_measured(name, quick=given.quick))
     load.append(os.getloadavg()[0])
     print(table(rows))
     print(f"\n{_host()}; load {load[0]:.1f} before, {load[1]:.1f} after")
     _write(rows, quick=given.quick)
     return 1 if any(row.met is False for row in rows) else 0
+
+
+def _measured(name: str, *, quick: bool) -> list[Row]:
+    """Its rows; one that says why there are none, and is not met, where something failed."""
+    try:
+        with Place(quick=quick) as place:
+            return list(BARS[name](place))
+    except (OSError, RuntimeError, TimeoutError) as error:
+        return [Row(name, f"failed: {str(error).strip().splitlines()[-1]}", "", "", "", False)]
 
 
 def _host() -> str:
