@@ -31,7 +31,7 @@ test *ARGS: _system _dev _torch
     "{{ bin }}/python" -m pytest "$@"
 
 # Everything that judges the code without running it
-check: _dev
+check: _dev _torch
     "{{ bin }}/ruff" format --check
     "{{ bin }}/ruff" check
     "{{ bin }}/basedpyright"
