@@ -24,7 +24,7 @@ CALLS = (
     "mkdir",
 )
 CALLS += ("rmdir", "linkat", "unlinkat", "mkdirat", "renameat", "renameat2")
-AT_ONCE = 4
+AT_ONCE = 6
 
 
 class Point(NamedTuple):
@@ -49,15 +49,20 @@ def struck(trace: Path) -> bool:
     return "(INJECTED)" in text or "+++ killed by SIGKILL +++" in text
 
 
-def strike_everywhere(board: Board, what: str, one: Callable[[Point], Tried]) -> None:
-    """Try every point there is: each call's first, second, third, until it is made no more."""
+def strike_everywhere(
+    board: Board, what: str, one: Callable[[Point], Tried], stride: int = 1
+) -> None:
+    """Try every point there is: each call's first, second, third, until it is made no more.
+
+    stride: above 1, only each so-manieth of the calls that SQLite alone makes.
+    """
     tried: dict[Point, Tried] = {}
     due = [Point(call, 1) for call in CALLS]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         while due:
             tried.update(zip(due, pool.map(one, due), strict=True))
             going_on = [point for point in due if tried[point].struck]
-            due = [after for point in going_on for after in _following(point, due)]
+            due = [after for point in going_on for after in _following(point, due, stride)]
     bad = {point: outcome.bad for point, outcome in tried.items() if outcome.bad}
     for point, said in bad.items():
         print(f"{what}, {point.call} {point.number}: {said}")
@@ -66,9 +71,10 @@ def strike_everywhere(board: Board, what: str, one: Callable[[Point], Tried]) ->
     board.note(what, injected=injected, lost=len(bad) - doubled, doubled=doubled)
 
 
-def _following(point: Point, tried: list[Point]) -> list[Point]:
+def _following(point: Point, tried: list[Point], stride: int) -> list[Point]:
     """Points after the last one tried of a call, more at a time where a call is made often."""
     last = max(other.number for other in tried if other.call == point.call)
     if point.number != last:
         return []
-    return [Point(point.call, last + ahead) for ahead in range(1, AT_ONCE + 1)]
+    step = stride if point.call == "pwrite64" else 1
+    return [Point(point.call, last + step * ahead) for ahead in range(1, AT_ONCE + 1)]

@@ -102,6 +102,7 @@ def test_a_submit_refused_at_any_write_says_so_and_starts_nothing(
             board,
             f"{name} at a write of submit",
             lambda point, at=fault_at, there=folder: submit(there, at(point), point),
+            stride=1 if kills > SAMPLE else 3,
         )
 
 

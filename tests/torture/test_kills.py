@@ -19,7 +19,7 @@ from trainctl.records.record import Record
 from trainctl.records.state import Reason
 
 LINES = 20
-AT_ONCE = 4
+AT_ONCE = 6
 CODE = 7
 pytestmark = pytest.mark.timeout(1800)
 

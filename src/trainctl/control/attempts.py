@@ -6,8 +6,8 @@ import os
 
 from trainctl.control import journal
 from trainctl.control.wiring import Here
-from trainctl.errors import ProviderError, RefusedError, TrainctlError
-from trainctl.kit.launch import Launch
+from trainctl.errors import BusyError, ProviderError, RefusedError, TrainctlError
+from trainctl.kit.launch import Launch, forget_environment
 from trainctl.kit.names import RunFolder
 from trainctl.platforms.protocol import Attempt, Handle
 from trainctl.records.asked import Contact
@@ -38,6 +38,11 @@ def submit(here: Here, run: RunFolder, job: Job, number: int, plan: Launch) -> H
 
 
 def refused(here: Here, run: RunFolder, number: int, error: TrainctlError) -> None:
-    """Write that this attempt never began, and why."""
+    """Write that this attempt never began, and why.
+
+    Where somebody else is busy with the run, the trainer's environment is theirs to remove.
+    """
+    if not isinstance(error, BusyError):
+        forget_environment(run)
     end = {"reason": "setup_failed", "evidence": error.message, "ended": here.clock.now()}
     journal.note(here, run, "judged", {"attempt": number, **end})

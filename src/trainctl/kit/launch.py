@@ -183,6 +183,14 @@ def read_environment(run: RunFolder) -> Dict[str, str]:
     return dict(os.fsdecode(pair).split("=", 1) for pair in pairs if b"=" in pair)
 
 
+def forget_environment(run: RunFolder) -> None:
+    """Remove it, and what a writer left of it that was killed before it could rename it."""
+    name = os.path.basename(run.secrets)
+    for found in os.listdir(run.path):
+        if found == name or found.startswith(f".{name}."):
+            files.remove(os.path.join(run.path, found))
+
+
 def newest_checkpoint(job: Mapping[str, Any]) -> Optional[checkpoints.Found]:
     """The newest complete checkpoint that this run, which does not live now, wrote."""
     from trainctl.kit import checkpoints

@@ -84,7 +84,7 @@ def _append(
     while os.path.isdir(attempt.path):
         try:
             if record["next"] is None:
-                forget_secrets(run)  # first: nobody comes back to a run that is closed
+                launch.forget_environment(run)  # first: nobody comes back to a run that is closed
             return events.append(attempt.events, "closed", record)
         except OSError:
             time.sleep(1)
@@ -95,19 +95,11 @@ def cancel_retry(run: RunFolder, attempt: AttemptFolder, by: str) -> None:
     """Say that the next attempt, which the closing record told of, will not come."""
     while os.path.isdir(attempt.path):
         try:
-            forget_secrets(run)
+            launch.forget_environment(run)
             events.append(attempt.events, "retry_cancelled", {"by": by})
             return
         except OSError:
             time.sleep(1)
-
-
-def forget_secrets(run: RunFolder) -> None:
-    """Also what a writer left that was killed before it could rename it."""
-    name = os.path.basename(run.secrets)
-    for found in os.listdir(run.path):
-        if found == name or found.startswith(f".{name}."):
-            files.remove(os.path.join(run.path, found))
 
 
 def _stop_obeyed(
