@@ -9,7 +9,7 @@ from trainctl.control import attempts, journal
 from trainctl.control.decide import Action, Decision
 from trainctl.control.wiring import Here
 from trainctl.errors import BusyError, ProviderError, TrainctlError
-from trainctl.kit import files, launch
+from trainctl.kit import launch
 from trainctl.kit.names import RunFolder
 from trainctl.platforms.protocol import Handle, Observation, Phase, Platform
 from trainctl.records import job as jobs
@@ -93,5 +93,5 @@ def _judge(here: Here, target: Target, seen: Observation, decision: Decision) ->
         if not still:
             return
         if not again:
-            files.remove(target.run.secrets)
+            launch.forget_environment(target.run)
         journal.append(here, target.run, "judged", fields)
