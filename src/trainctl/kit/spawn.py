@@ -26,6 +26,7 @@ def start(command: List[str], run: RunFolder) -> int:
     Its environment is small and carries no run's mark: it must not be taken for a trainer, also
     when the one who starts it is itself part of a run. Returns the pid.
     """
+    _reap()
     environment = supervisor_environment(run)
     log = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     actions = [
@@ -35,7 +36,7 @@ def start(command: List[str], run: RunFolder) -> int:
         *((os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in _inherited()),
     ]
     try:
-        return os.posix_spawn(
+        pid = os.posix_spawn(
             command[0], command, environment, file_actions=actions, setsid=True, setsigmask=[]
         )
     except NotImplementedError:  # a C library without POSIX_SPAWN_SETSID
@@ -51,7 +52,23 @@ def start(command: List[str], run: RunFolder) -> int:
                 start_new_session=True,
             )
         started.returncode = 0  # it is nobody's child to wait for
-        return started.pid
+        pid = started.pid
+    _started.append(pid)
+    return pid
+
+
+_started: List[int] = []
+
+
+def _reap() -> None:
+    """Take leave of those that have ended: a program that starts many runs keeps no zombies."""
+    for pid in list(_started):
+        try:
+            ended = os.waitpid(pid, os.WNOHANG)[0] == pid
+        except ChildProcessError:
+            ended = True
+        if ended:
+            _started.remove(pid)
 
 
 def _inherited() -> List[int]:

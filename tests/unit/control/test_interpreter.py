@@ -152,7 +152,7 @@ def test_a_group_of_workers_meets_at_an_explicit_local_endpoint(project):
 
 def test_a_group_of_a_module_and_of_auto(project):
     made = resolve(["-m", "pkg.train", "-v"], world(project), nproc="auto")
-    assert made.command[-3:] == ("-m", "pkg.train", "-v")
+    assert made.command[-4:] == ("-m", "--", "pkg.train", "-v")
     assert made.arguments is not None
     assert made.command[made.arguments :] == ("-v",)
     assert "auto" in made.command

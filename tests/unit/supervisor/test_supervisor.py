@@ -221,7 +221,7 @@ def test_a_card_stays_taken_while_a_worker_of_its_run_lives(yard: Yard) -> None:
     assert process.signal_if_alive(waiter, signal.SIGKILL)
     os.kill(trainer, signal.SIGKILL)
     wait_for(lambda: process.identity(trainer) is None)
-    assert not locks.is_taken(os.path.join(yard.home.locks, "gpu-0.lock"))
+    wait_for(lambda: not locks.is_taken(os.path.join(yard.home.locks, "gpu-0.lock")))
     refused = closed(begin(yard, "next", script("pass"), gpus=ONE_CARD))
     assert (refused["reason"], "workers" in refused["evidence"]) == ("no_capacity", True)
 
