@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Dict, List
+from typing import Dict, List, Set
 
 from trainctl.kit import process
 from trainctl.kit.names import RunFolder
@@ -53,11 +53,11 @@ def start(command: List[str], run: RunFolder) -> int:
             )
         started.returncode = 0  # it is nobody's child to wait for
         pid = started.pid
-    _started.append(pid)
+    _started.add(pid)
     return pid
 
 
-_started: List[int] = []
+_started: Set[int] = set()
 
 
 def _reap() -> None:
@@ -68,7 +68,7 @@ def _reap() -> None:
         except ChildProcessError:
             ended = True
         if ended:
-            _started.remove(pid)
+            _started.discard(pid)
 
 
 def _inherited() -> List[int]:

@@ -77,7 +77,8 @@ class LocalPlatform:
                 break
             if self._clock.monotonic() > give_up:
                 process.send(waiter, signal.SIGKILL)
-                os.waitpid(waiter, 0)
+                while not _reaped(waiter):
+                    self._clock.sleep(0.002)
                 break
             self._clock.sleep(0.002)
         return os.path.isdir(attempt.path)
