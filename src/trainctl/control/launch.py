@@ -132,7 +132,7 @@ def _job(here: Here, request: Request, settings: Settings, command: Command, nam
         env_names=names,
         env_file=settings.env_file,
         gpus=cards.claim_of(here, settings.gpus, request.gpu_ids, wait=request.wait is not None),
-        wait_seconds=_wait_seconds(request.wait),
+        wait_seconds=wait_seconds(request.wait),
         after=_after(here, request.after),
         nproc=settings.nproc,
         max_seconds=settings.max_hours * 3600 if settings.max_hours is not None else None,
@@ -225,7 +225,8 @@ def _after(here: Here, after: str | None) -> str | None:
     return None if after is None else find(here, after).name
 
 
-def _wait_seconds(wait: float | None) -> float | None:
+def wait_seconds(wait: float | None) -> float | None:
+    """A wish to wait, as a job records it: 0 for none, None for ever."""
     if wait is None:
         return 0.0
     return None if wait == float("inf") else wait

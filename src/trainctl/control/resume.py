@@ -12,7 +12,7 @@ from trainctl.checkpoints.script import Script, read_script
 from trainctl.checkpoints.selection import choose
 from trainctl.config import load
 from trainctl.control import attempts, cards, code, environment, journal, lookup
-from trainctl.control.launch import Request, Started, start
+from trainctl.control.launch import Request, Started, start, wait_seconds
 from trainctl.control.wiring import Here
 from trainctl.errors import BusyError, NotFoundError, RefusedError
 from trainctl.kit import checkpoints, files, process
@@ -63,7 +63,7 @@ def resume(
     recorded = {
         **job.to_json(),
         "gpus": claimed,
-        "wait_seconds": _wait_seconds(wait),
+        "wait_seconds": wait_seconds(wait),
         "resume": {**job.resume, "args": list(hint.args)},
     }
     plan = kit_launch.render(
@@ -163,12 +163,6 @@ def _cards(here: Here, job: Job, wait: float | None) -> dict[str, Any]:
     if not job.gpus["count"]:
         return job.gpus
     return cards.claim_of(here, job.gpus["count"], job.gpus["ids"], wait=wait is not None)
-
-
-def _wait_seconds(wait: float | None) -> float | None:
-    if wait is None:
-        return 0.0
-    return None if wait == float("inf") else wait
 
 
 def _changes(here: Here, run: RunFolder, job: Job) -> tuple[list[str], dict[str, Any]]:
