@@ -24,6 +24,9 @@ COMMANDS = (
     Entry("list", "listing", "List runs, newest first", LOOK),
     Entry("show", "show", "Show one run: command, attempts, checkpoints, why it ended", LOOK),
     Entry("logs", "logs", "Print or follow a run's output", LOOK),
+    Entry(
+        "checkpoint", "checkpoint", "List, inspect, verify, prune, move, resume checkpoints", LOOK
+    ),
     Entry("init", "init", "Propose a trainctl.toml for this project", SETUP),
     Entry("config", "settings", "Show, validate or find the configuration", SETUP),
     Entry("doctor", "doctor", "Examine this machine and say what to mend", SETUP),

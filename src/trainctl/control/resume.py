@@ -15,7 +15,7 @@ from trainctl.control import attempts, cards, code, environment, journal, lookup
 from trainctl.control.launch import Request, Started, start, wait_seconds
 from trainctl.control.wiring import Here
 from trainctl.errors import BusyError, NotFoundError, RefusedError
-from trainctl.kit import checkpoints, files, process
+from trainctl.kit import checkpoints, completeness, files, process
 from trainctl.kit import launch as kit_launch
 from trainctl.kit.names import RunFolder
 from trainctl.records import job as jobs
@@ -106,7 +106,7 @@ def own_checkpoints(run: RunFolder, job: Job) -> list[checkpoints.Found]:
     """The complete checkpoints that this run wrote, oldest first."""
     found = checkpoints.scan(job.checkpoint_dirs, since=job.created - 1)
     alive = bool(process.marked(run.path))
-    return [item for item in found if checkpoints.is_complete(item, writers_alive=alive)]
+    return [item for item in found if completeness.is_complete(item, writers_alive=alive)]
 
 
 def pick(run: RunFolder, job: Job, wanted: str | None) -> str | None:
@@ -114,7 +114,7 @@ def pick(run: RunFolder, job: Job, wanted: str | None) -> str | None:
     if wanted is None and job.resume["mode"] == "never":
         return None
     there = own_checkpoints(run, job)
-    newest = checkpoints.newest_complete(there) if wanted in {None, "last"} else None
+    newest = completeness.newest_complete(there) if wanted in {None, "last"} else None
     if newest is not None:
         return newest.path
     return None if wanted is None else choose(there, wanted, job.cwd)

@@ -1,15 +1,12 @@
-"""Checkpoints by name and cheap completeness: no format is read further than to see it closes."""
+"""Checkpoints by name: which files and folders are some, and of which step."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import stat
-import struct
-import time
 from itertools import islice
-from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 SUFFIXES = (
     ".pt",
@@ -23,7 +20,7 @@ SUFFIXES = (
     ".keras",
     ".h5",
 )
-_TEMPORARY = (".tmp", ".partial", ".incomplete", ".lock", "~")
+TEMPORARY = (".tmp", ".partial", ".incomplete", ".lock", "~")
 _FOLDER = re.compile(
     r"(?:checkpoint|ckpt|step|global_step|epoch|iter)[-_=]?\d+$"
     r"|epoch=\d+-step=\d+(?:-v\d+)?(?:\.ckpt)?$"
@@ -31,13 +28,8 @@ _FOLDER = re.compile(
 _STEP = re.compile(r"(?:global_step|step|iter|checkpoint|ckpt|model)[-_=]?(\d+)(?!.*step[-_=]?\d)")
 _EPOCH = re.compile(r"epoch[-_=]?(\d+)")
 _BARE = re.compile(r"(?:^|[-_=])(\d+)$")
-_ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
-_MANY = 0xFFFFFFFF  # the zip's 64-bit end record knows
-_ZIP64_TAIL = 56 + 20
-HEADER_BYTES = 16_000_000  # of a safetensors file; a longer one would cost too much memory to read
 DEPTH = 4
 ENTRIES = 20_000
-SETTLE_SECONDS = 2.0  # how long a file whose structure tells nothing must have been quiet
 
 
 class Found(NamedTuple):
@@ -63,7 +55,7 @@ def step_of(name: str) -> Optional[int]:
 
 
 def is_checkpoint_name(name: str, *, is_dir: bool) -> bool:
-    if name.startswith(".") or name.endswith(_TEMPORARY):
+    if name.startswith(".") or name.endswith(TEMPORARY):
         return False
     if is_dir:
         return _FOLDER.match(name) is not None
@@ -108,7 +100,7 @@ def _look(path: str) -> Optional[Found]:
     step = step_of(os.path.basename(path))
     try:
         if os.path.isdir(path) and not os.path.islink(path):
-            seen = [os.stat(part) for part in _files_in(path)]
+            seen = [os.stat(part) for part in files_in(path)]
             mtime = max([part.st_mtime for part in seen], default=os.stat(path).st_mtime)
             return Found(path, step, sum(part.st_size for part in seen), mtime, True)
         seen_file = os.stat(path)
@@ -119,109 +111,6 @@ def _look(path: str) -> Optional[Found]:
     return Found(path, step, seen_file.st_size, seen_file.st_mtime, False)
 
 
-def _files_in(folder: str) -> List[str]:
+def files_in(folder: str) -> List[str]:
     paths = (os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names)
     return list(islice(paths, ENTRIES))
-
-
-def is_complete(found: Found, *, writers_alive: bool, now: Optional[float] = None) -> bool:
-    """Whether it is wholly written, as far as its own structure and its quiet tell.
-
-    writers_alive: the trainer still runs, so that a file which cannot prove its end must have
-    been quiet for SETTLE_SECONDS.
-    """
-    quiet = not writers_alive or (now or time.time()) - found.mtime >= SETTLE_SECONDS
-    if not found.is_dir:
-        return _file_is_complete(found.path, quiet=quiet)
-    paths = _files_in(found.path)
-    return (
-        quiet
-        and bool(paths)
-        and not any(path.endswith(_TEMPORARY) for path in paths)
-        and all(_file_is_complete(path, quiet=True, part=True) for path in paths)
-    )
-
-
-def newest_complete(found: Iterable[Found], *, writers_alive: bool = False) -> Optional[Found]:
-    """The one to resume from. A file that is named the best is taken only if there is no other."""
-    whole = [item for item in found if is_complete(item, writers_alive=writers_alive)]
-    plain = [item for item in whole if "best" not in os.path.basename(item.path)]
-    return max(plain or whole, key=lambda item: (item.mtime, item.step or -1), default=None)
-
-
-def _file_is_complete(path: str, *, quiet: bool, part: bool = False) -> bool:
-    try:
-        with open(path, "rb", opener=_without_waiting) as file:
-            seen = os.fstat(file.fileno())
-            if not stat.S_ISREG(seen.st_mode):
-                return part
-            size, head = seen.st_size, file.read(64)
-            if not head:
-                return part and quiet
-            if path.endswith(".safetensors"):
-                return _safetensors_closes(head, size, file.read, quiet=quiet)
-            if _begins_as(head, _ZIP):
-                return _zip_closes(file.fileno(), size)
-            if _begins_as(head, _HDF5):
-                return quiet and _hdf5_closes(head, size)
-            if head[:1] == b"\x80" and path.endswith((".pkl", ".pt", ".pth", ".pth.tar", ".ckpt")):
-                return quiet and os.pread(file.fileno(), 1, size - 1) == b"."
-    except OSError:
-        return False
-    return quiet
-
-
-def _begins_as(head: bytes, magic: bytes) -> bool:
-    """Whether it is of this kind, or was cut before that could show."""
-    return head[: len(magic)] == magic[: len(head)]
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # a pipe that somebody named so never opens else
-
-
-def _safetensors_closes(
-    head: bytes, size: int, read: Callable[[int], bytes], *, quiet: bool
-) -> bool:
-    """The header tells where the last tensor ends (format: huggingface/safetensors)."""
-    if len(head) < 8:
-        return False
-    (length,) = struct.unpack("<Q", head[:8])
-    if length > size - 8:
-        return False
-    if length > HEADER_BYTES:
-        return quiet
-    try:
-        header = json.loads((head[8:] + read(max(0, length - len(head) + 8)))[:length])
-        tensors = [value for name, value in header.items() if name != "__metadata__"]
-        end = max((int(tensor["data_offsets"][1]) for tensor in tensors), default=0)
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        return False
-    return size == 8 + length + end
-
-
-def _zip_closes(descriptor: int, size: int) -> bool:
-    """The end record stands where the file ends, right after the directory it tells of.
-
-    Source: PKWARE APPNOTE 6.3.10, sections 4.3.14 to 4.3.16.
-    """
-    tail = os.pread(descriptor, min(size, 65_557), max(0, size - 65_557))
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0 or len(tail) - at < 22:
-        return False
-    directory, start, comment = struct.unpack_from("<IIH", tail, at + 12)
-    if at + 22 + comment != len(tail):
-        return False
-    gap = size - len(tail) + at - directory - start
-    return _MANY in (directory, start) or gap in (0, _ZIP64_TAIL)
-
-
-def _hdf5_closes(head: bytes, size: int) -> bool:
-    """The superblock tells where the file ends (HDF5 file format specification, section II.A)."""
-    if len(head) < 64:  # less than the superblock and one object
-        return False
-    at = {0: 40, 1: 44, 2: 28, 3: 28}.get(head[8])
-    if at is None:
-        return True
-    (end,) = struct.unpack_from("<Q", head, at)
-    return bool(end <= size)

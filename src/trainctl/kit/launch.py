@@ -193,7 +193,7 @@ def forget_environment(run: RunFolder) -> None:
 
 def newest_checkpoint(job: Mapping[str, Any]) -> Optional[checkpoints.Found]:
     """The newest complete checkpoint that this run, which does not live now, wrote."""
-    from trainctl.kit import checkpoints
+    from trainctl.kit import checkpoints, completeness
 
     found = checkpoints.scan(job["checkpoint_dirs"], since=float(job["created"]) - 1)
-    return checkpoints.newest_complete(found)
+    return completeness.newest_complete(found)

@@ -39,6 +39,7 @@ class RunFolder:
         self.agent_lock = os.path.join(path, "agent.lock")
         self.agent_log = os.path.join(path, "agent.log")
         self.checkpoints = os.path.join(path, "checkpoints")
+        self.kept = os.path.join(path, "kept")
 
     def attempt(self, number: int) -> AttemptFolder:
         return AttemptFolder(self.path, number)
@@ -66,6 +67,9 @@ class Home:
         self.index = os.path.join(path, "index.db")
         self.kits = os.path.join(path, "kits")
         self.locks = os.path.join(path, "locks")
+        self.manifests = os.path.join(path, "manifests")
+        self.pins = os.path.join(path, "pins")
+        self.catalogue = os.path.join(path, "catalogue")  # a cache: may be removed at any time
 
     def run(self, name: str) -> RunFolder:
         return RunFolder(os.path.join(self.runs, name))

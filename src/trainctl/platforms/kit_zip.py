@@ -12,7 +12,7 @@ from trainctl.kit import files
 from trainctl.kit.names import Home
 
 LARGEST_BYTES = 150 * 1024
-_PACKAGES = ("kit", "supervisor")
+_PACKAGES = ("kit", "kit/stores", "supervisor")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _START = b"from trainctl.supervisor.__main__ import main\nraise SystemExit(main())\n"
 

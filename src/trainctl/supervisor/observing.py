@@ -7,7 +7,7 @@ import os
 import time
 from typing import Any, Dict, List, Optional, Set, Tuple
 
-from trainctl.kit import checkpoints, events, files, gpus, process
+from trainctl.kit import checkpoints, completeness, events, files, gpus, process
 from trainctl.kit.names import AttemptFolder
 from trainctl.supervisor import descendants, judging
 
@@ -97,7 +97,7 @@ def note_checkpoints(job: Dict[str, Any], attempt: AttemptFolder, *, writers_ali
     for found in checkpoints.scan(job["checkpoint_dirs"], since=started - MTIME_SECONDS):
         if (found.path, found.mtime, found.size) in known:
             continue
-        if checkpoints.is_complete(found, writers_alive=writers_alive):
+        if completeness.is_complete(found, writers_alive=writers_alive):
             try:
                 events.append(attempt.checkpoints, "checkpoint", found._asdict(), durable=False)
             except OSError:

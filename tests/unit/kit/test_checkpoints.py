@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import need
-from trainctl.kit import checkpoints
+from trainctl.kit import checkpoints, completeness
 from trainctl.kit.checkpoints import Found
 
 
@@ -106,7 +106,7 @@ def look(path: Path) -> Found:
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_file_that_proves_its_end_is_whole_at_once(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(WHOLE[name])
-    assert checkpoints.is_complete(look(tmp_path / name), writers_alive=True)
+    assert completeness.is_complete(look(tmp_path / name), writers_alive=True)
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -115,7 +115,7 @@ def test_a_file_cut_anywhere_is_never_whole(tmp_path: Path, name: str) -> None:
     for size in range(len(whole)):
         (tmp_path / name).write_bytes(whole[:size])
         found = look(tmp_path / name)
-        assert not checkpoints.is_complete(found, writers_alive=False), size
+        assert not completeness.is_complete(found, writers_alive=False), size
 
 
 @given(st.binary(max_size=200), st.sampled_from(checkpoints.SUFFIXES))
@@ -124,7 +124,7 @@ def test_any_content_is_answered(
 ) -> None:
     path = tmp_path_factory.mktemp("here") / f"model{suffix}"
     path.write_bytes(data)
-    checkpoints.is_complete(look(path), writers_alive=False)
+    completeness.is_complete(look(path), writers_alive=False)
 
 
 HEADERS = st.recursive(
@@ -146,7 +146,7 @@ def test_a_hostile_safetensors_header_is_answered(
     text = json.dumps(header).encode()
     path = tmp_path_factory.mktemp("here") / "model.safetensors"
     path.write_bytes(struct.pack("<Q", len(text)) + text)
-    checkpoints.is_complete(look(path), writers_alive=False)
+    completeness.is_complete(look(path), writers_alive=False)
 
 
 def test_a_safetensors_header_of_gigabytes_is_not_read(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_safetensors_header_of_gigabytes_is_not_read(tmp_path: Path) -> None:
         file.write(struct.pack("<Q", 1 << 33))
         file.truncate(1 << 34)
     began = time.process_time()
-    assert not checkpoints.is_complete(look(path), writers_alive=True)
+    assert not completeness.is_complete(look(path), writers_alive=True)
     assert time.process_time() - began < 1
 
 
@@ -165,11 +165,11 @@ def test_what_torch_writes_is_whole_and_its_beginning_is_not(tmp_path: Path) -> 
 
     path = tmp_path / "step-1.pt"
     torch.save({"weights": torch.zeros(1000), "step": 1}, path)
-    assert checkpoints.is_complete(look(path), writers_alive=True)
+    assert completeness.is_complete(look(path), writers_alive=True)
     whole = path.read_bytes()
     for size in range(0, len(whole), 7):
         path.write_bytes(whole[:size])
-        assert not checkpoints.is_complete(look(path), writers_alive=False), size
+        assert not completeness.is_complete(look(path), writers_alive=False), size
 
 
 @need.module("safetensors")
@@ -180,31 +180,31 @@ def test_what_safetensors_writes_is_whole(tmp_path: Path) -> None:
     save_file({"a": np.zeros((3, 4)), "b": np.ones(2)}, tmp_path / "step-1.safetensors")
     np.savez(tmp_path / "step-2.npz", a=np.zeros(100))
     found = checkpoints.scan([str(tmp_path)])
-    assert [checkpoints.is_complete(one, writers_alive=True) for one in found] == [True, True]
+    assert [completeness.is_complete(one, writers_alive=True) for one in found] == [True, True]
 
 
 def test_what_proves_nothing_must_be_quiet_while_a_writer_lives(tmp_path: Path) -> None:
     (tmp_path / "a.msgpack").write_bytes(b"anything")
     found = look(tmp_path / "a.msgpack")
     now = found.mtime + 1
-    assert not checkpoints.is_complete(found, writers_alive=True, now=now)
-    assert checkpoints.is_complete(found, writers_alive=True, now=now + 2)
-    assert checkpoints.is_complete(found, writers_alive=False, now=now)
+    assert not completeness.is_complete(found, writers_alive=True, now=now)
+    assert completeness.is_complete(found, writers_alive=True, now=now + 2)
+    assert completeness.is_complete(found, writers_alive=False, now=now)
 
 
 def test_a_folder_is_whole_when_all_in_it_is(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoint-5"
     folder.mkdir()
-    assert not checkpoints.is_complete(look(folder), writers_alive=False)
+    assert not completeness.is_complete(look(folder), writers_alive=False)
     (folder / "model.safetensors").write_bytes(safetensors())
     (folder / "done").touch()
     found = look(folder)
     assert (found.step, found.is_dir, found.size) == (5, True, len(safetensors()))
-    assert checkpoints.is_complete(found, writers_alive=False)
+    assert completeness.is_complete(found, writers_alive=False)
     (folder / "optimizer.pt").write_bytes(npz()[:-10])
-    assert not checkpoints.is_complete(look(folder), writers_alive=False)
+    assert not completeness.is_complete(look(folder), writers_alive=False)
     (folder / "optimizer.pt").rename(folder / "optimizer.pt.tmp")
-    assert not checkpoints.is_complete(look(folder), writers_alive=False)
+    assert not completeness.is_complete(look(folder), writers_alive=False)
 
 
 def test_what_changed_before_is_not_this_runs(tmp_path: Path) -> None:
@@ -213,19 +213,19 @@ def test_what_changed_before_is_not_this_runs(tmp_path: Path) -> None:
         path.write_bytes(npz())
         os.utime(path, (at, at))
     assert [one.step for one in checkpoints.scan([str(tmp_path)], since=2000)] == [3, 2]
-    newest = checkpoints.newest_complete(checkpoints.scan([str(tmp_path)]))
+    newest = completeness.newest_complete(checkpoints.scan([str(tmp_path)]))
     assert newest is not None
     assert newest.step == 2
 
 
 def test_the_best_is_taken_only_where_there_is_no_other(tmp_path: Path) -> None:
     (tmp_path / "best.npz").write_bytes(npz())
-    only = checkpoints.newest_complete(checkpoints.scan([str(tmp_path)]))
+    only = completeness.newest_complete(checkpoints.scan([str(tmp_path)]))
     assert only is not None
     assert only.path.endswith("best.npz")
     (tmp_path / "step-1.npz").write_bytes(npz())
     os.utime(tmp_path / "step-1.npz", (1, 1))
-    newest = checkpoints.newest_complete(checkpoints.scan([str(tmp_path)]))
+    newest = completeness.newest_complete(checkpoints.scan([str(tmp_path)]))
     assert newest is not None
     assert newest.step == 1
 
@@ -248,7 +248,7 @@ def test_what_is_no_file_is_no_checkpoint_and_blocks_nobody(tmp_path: Path) -> N
     folder.mkdir()
     os.mkfifo(folder / "pipe")
     (folder / "a.npz").write_bytes(npz())
-    assert checkpoints.is_complete(look(folder), writers_alive=False)
+    assert completeness.is_complete(look(folder), writers_alive=False)
 
 
 def test_an_unreadable_or_absent_folder_holds_nothing(tmp_path: Path) -> None:
@@ -284,8 +284,8 @@ def test_what_is_pruned_while_we_look_is_not_there(tmp_path: Path) -> None:
     trainer.start()
     try:
         for _ in range(100):
-            checkpoints.newest_complete(checkpoints.scan([str(tmp_path)]), writers_alive=True)
+            completeness.newest_complete(checkpoints.scan([str(tmp_path)]), writers_alive=True)
     finally:
         over.set()
         trainer.join()
-    assert checkpoints.newest_complete(checkpoints.scan([str(tmp_path)])) is not None
+    assert completeness.newest_complete(checkpoints.scan([str(tmp_path)])) is not None

@@ -1,0 +1,301 @@
+"""The manifest: size and SHA-256 of every file of a checkpoint, made once it is complete.
+
+It stands in the state folder, by the checkpoint's real path, so that nothing of ours lies between
+a script's own files: scripts look for "the newest file here" too. In a store it lies beside the
+data, written last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+import zlib
+from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+
+from trainctl.kit import events, files
+from trainctl.kit.checkpoints import step_of
+
+SCHEMA = 1
+FILES = 100_000  # of one checkpoint; a folder with more is none
+_CHUNK = 1 << 20
+_BLOCKS = 1024  # of a file: how finely damage is located
+
+Pace = Callable[[int], None]  # told of each chunk's bytes once it is read; may sleep, may raise
+
+
+class ChangedError(Exception):
+    """The checkpoint was written to while it was read: whoever asked may try again later."""
+
+
+class FileRecord(NamedTuple):
+    """path: relative to the checkpoint, "" for one that is a single file.
+
+    blocks: the CRC-32 of each `block_bytes`, which tell where damage is; crc32: of all of it.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str
+    crc32: int
+    block_bytes: int
+    blocks: List[int]
+
+
+class About(NamedTuple):
+    """Where a checkpoint comes from. parent: the id of the manifest that its attempt went on from.
+
+    metrics: the last values known at its step, such as {"loss": 0.5}; they may be NaN.
+    """
+
+    run: Optional[str] = None
+    attempt: Optional[int] = None
+    step: Optional[int] = None
+    metrics: Dict[str, float] = {}  # noqa: RUF012  # a NamedTuple's default; nobody changes it
+    parent: Optional[str] = None
+
+
+class Manifest(NamedTuple):
+    """id: 32 hex digits over names, sizes, hashes: equal for equal content, wherever it lies."""
+
+    id: str
+    path: str
+    is_dir: bool
+    made: float
+    files: List[FileRecord]
+    about: About
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.files)
+
+
+class Damage(NamedTuple):
+    """What is wrong with one file. start, end: the bytes, where they could be located."""
+
+    file: str
+    what: str
+    start: Optional[int] = None
+    end: Optional[int] = None
+
+
+def key_of(path: str) -> str:
+    """What a checkpoint at this path is filed under: manifests, pins and the like."""
+    return hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:32]
+
+
+def make(path: str, about: Optional[About] = None, pace: Optional[Pace] = None) -> Manifest:
+    """Read all of a checkpoint once, and say what it holds.
+
+    Raises ChangedError when it was written to meanwhile, OSError when it cannot be read.
+    """
+    root = os.path.realpath(path)
+    before = stats(root)
+    records = [
+        hash_file(os.path.join(root, name) if name else root, name, seen, pace)
+        for name, seen in before.items()
+    ]
+    if _marks(stats(root)) != _marks(before):
+        raise ChangedError(f"{path} was written to while it was read")
+    about = about or About()
+    if about.step is None:
+        about = about._replace(step=step_of(os.path.basename(root)))
+    is_dir = "" not in before
+    return Manifest(identity(records), root, is_dir, round(time.time(), 3), records, about)
+
+
+def stats(root: str) -> Dict[str, os.stat_result]:
+    """Every file of a checkpoint, by its name in it, in order; "" is the file that it is itself.
+
+    A link counts for the file it leads to; links to folders are not followed. Raises OSError
+    where there is nothing, where something is neither file nor folder, and for too many files.
+    """
+    seen = os.stat(root)
+    if stat.S_ISREG(seen.st_mode):
+        return {"": seen}
+    found: Dict[str, os.stat_result] = {}
+    for name, entry in sorted(_entries(root, "")):
+        found[name] = entry.stat()
+        if not stat.S_ISREG(found[name].st_mode):
+            raise OSError(0, "is neither a file nor a folder", entry.path)
+        if len(found) > FILES:
+            raise OSError(0, f"holds more than {FILES} files", root)
+    return found
+
+
+def _entries(folder: str, prefix: str) -> Iterator[Tuple[str, os.DirEntry[str]]]:
+    with os.scandir(folder) as listing:
+        entries = list(listing)
+    for entry in entries:
+        name = prefix + entry.name
+        if entry.is_dir(follow_symlinks=False):
+            yield from _entries(entry.path, name + "/")
+        elif not (entry.is_symlink() and os.path.isdir(entry.path)):
+            yield name, entry
+
+
+def _marks(found: Mapping[str, os.stat_result]) -> Dict[str, Tuple[int, int, int]]:
+    return {name: (s.st_size, s.st_mtime_ns, s.st_ino) for name, s in found.items()}
+
+
+def hash_file(
+    path: str, name: str, seen: os.stat_result, pace: Optional[Pace] = None
+) -> FileRecord:
+    """One file's record. Raises ChangedError unless it has the size that was seen."""
+    whole, total, done = hashlib.sha256(), 0, 0
+    block_bytes = block_size(seen.st_size)
+    blocks: List[int] = []
+    for chunk in _chunks(path, pace):
+        whole.update(chunk)
+        at_start = done % block_bytes == 0
+        blocks[len(blocks) - (not at_start) :] = [zlib.crc32(chunk, 0 if at_start else blocks[-1])]
+        total, done = zlib.crc32(chunk, total), done + len(chunk)
+    if done != seen.st_size:
+        raise ChangedError(f"{path} was written to while it was read")
+    digest = whole.hexdigest()
+    return FileRecord(name, done, seen.st_mtime_ns, digest, total, block_bytes, blocks)
+
+
+def _chunks(path: str, pace: Optional[Pace]) -> Iterator[memoryview]:
+    """A file's bytes in one reused buffer: a fresh one each time costs more than hashing it."""
+    view = memoryview(bytearray(_CHUNK))
+    with open(path, "rb", buffering=0) as file:
+        while True:
+            count = _fill(file.readinto, view)
+            if count:
+                yield view[:count]
+                if pace is not None:
+                    pace(count)
+            if count < _CHUNK:
+                return
+
+
+def _fill(readinto: Callable[[memoryview], Optional[int]], view: memoryview) -> int:
+    """A whole chunk, however little a read brings, so that blocks begin where they should."""
+    count = 0
+    while count < len(view):
+        got = readinto(view[count:])
+        if not got:
+            break
+        count += got
+    return count
+
+
+def block_size(size: int) -> int:
+    """A power of two, at least 1 MiB, of which a file has at most 1,024."""
+    block = _CHUNK
+    while block * _BLOCKS < size:
+        block *= 2
+    return block
+
+
+def identity(records: List[FileRecord]) -> str:
+    lines = (f"{r.path}\0{r.size}\0{r.sha256}\n" for r in sorted(records))
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def encode(manifest: Manifest) -> bytes:
+    """One checksummed line of JSON, as event logs have them."""
+    value = manifest._asdict()
+    value["files"] = [record._asdict() for record in manifest.files]
+    value["about"] = manifest.about._asdict()
+    return events.encode({"schema": SCHEMA, **value})
+
+
+def decode(data: bytes) -> Optional[Manifest]:
+    """None for what is damaged, or newer than we are."""
+    value = events.decode(data.rstrip(b"\n"))
+    if value is None or int(value.pop("schema", 0)) != SCHEMA:
+        return None
+    try:
+        records = [FileRecord(**record) for record in value.pop("files")]
+        return Manifest(files=records, about=About(**value.pop("about")), **value)
+    except (TypeError, KeyError):
+        return None
+
+
+def write(folder: str, manifest: Manifest) -> None:
+    """File it in this folder, durably; whatever stood there for the same path is replaced."""
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    path = os.path.join(folder, f"{key_of(manifest.path)}.json")
+    files.write_atomic(path, encode(manifest))
+
+
+def read(folder: str, path: str) -> Optional[Manifest]:
+    """The manifest that is filed for the checkpoint at this path; None: no whole one."""
+    try:
+        with open(os.path.join(folder, f"{key_of(path)}.json"), "rb") as file:
+            return decode(file.read())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def forget(folder: str, path: str) -> None:
+    files.remove(os.path.join(folder, f"{key_of(path)}.json"))
+
+
+def stands(manifest: Manifest, path: str) -> bool:
+    """Whether what is there is, by sizes and times, still what was hashed. Reads no data."""
+    try:
+        now = stats(path)
+    except OSError:
+        return False
+    was = {record.path: (record.size, record.mtime_ns) for record in manifest.files}
+    return was == {name: (seen.st_size, seen.st_mtime_ns) for name, seen in now.items()}
+
+
+def check(manifest: Manifest, path: str, pace: Optional[Pace] = None) -> List[Damage]:
+    """Hash all of it anew; what differs from the manifest. Empty: every byte is as it was."""
+    try:
+        now = stats(path)
+    except OSError as error:
+        return [Damage("", f"cannot be read: {error.strerror or error}")]
+    found: List[Damage] = []
+    for record in manifest.files:
+        if record.path not in now:
+            found.append(Damage(record.path, "is missing"))
+        else:
+            where = os.path.join(path, record.path) if record.path else path
+            found.extend(check_file(record, where, now[record.path].st_size, pace))
+    known = {record.path for record in manifest.files}
+    found.extend(Damage(name, "was added since") for name in now if name not in known)
+    return found
+
+
+def check_file(
+    record: FileRecord, path: str, size: int, pace: Optional[Pace] = None
+) -> List[Damage]:
+    """What of this file differs from its record, in runs of neighbouring blocks."""
+    if size != record.size:
+        return [Damage(record.path, f"has {size} bytes, not {record.size}")]
+    whole, done = hashlib.sha256(), 0
+    blocks = [0] * len(record.blocks)
+    try:
+        for chunk in _chunks(path, pace):
+            whole.update(chunk)
+            done += len(chunk)
+    except OSError as error:
+        return [Damage(record.path, f"cannot be read: {error.strerror or error}")]
+    if whole.hexdigest() == record.sha256:
+        return []
+    done = 0
+    for chunk in _chunks(path, None):  # damaged: read once more, to say where
+        at = min(done // record.block_bytes, len(blocks) - 1)
+        blocks[at] = zlib.crc32(chunk, blocks[at])
+        done += len(chunk)
+    return _located(record, blocks)
+
+
+def _located(record: FileRecord, blocks: List[int]) -> List[Damage]:
+    found: List[Damage] = []
+    for at, (now, was) in enumerate(zip(blocks, record.blocks)):
+        start, end = at * record.block_bytes, min((at + 1) * record.block_bytes, record.size)
+        if now == was:
+            continue
+        if found and found[-1].end == start:
+            found[-1] = found[-1]._replace(end=end)
+        else:
+            found.append(Damage(record.path, "differs from its manifest", start, end))
+    return found or [Damage(record.path, "differs from its manifest")]

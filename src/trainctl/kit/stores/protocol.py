@@ -1,0 +1,104 @@
+"""What every store can do. Keys are relative, `/`-separated, without `.` or `..` parts."""
+
+from __future__ import annotations
+
+from typing import Callable, Iterator, List, NamedTuple, Optional, Protocol
+
+Progress = Callable[[int], None]  # told of bytes as they are moved; may raise to give up
+
+
+class StoreError(Exception):
+    """It failed, and asking again will not help. The message names store, key and what it said."""
+
+
+class UnreachableError(StoreError):
+    """The network or the service failed although it was asked again, with pauses, in vain."""
+
+
+class DeniedError(StoreError):
+    """The credentials are missing, expired or not enough."""
+
+
+class AbsentError(StoreError):
+    """There is no such key or bucket."""
+
+
+class ExistsError(StoreError):
+    """A put that was to create found the key taken."""
+
+
+class CorruptError(StoreError):
+    """What arrived is not what was sent, by size or checksum; nothing of it is kept."""
+
+
+class Item(NamedTuple):
+    """etag: changes whenever the content does; opaque. modified: seconds since 1970."""
+
+    key: str
+    size: int
+    modified: float
+    etag: str
+    crc32: Optional[int] = None  # of the whole content, where the store tells it
+
+
+class Store(Protocol):
+    @property
+    def url(self) -> str:
+        """As messages and `--json` name it; never holds a secret."""
+        ...
+
+    def head(self, key: str) -> Optional[Item]:
+        """None where there is no such key."""
+        ...
+
+    def list(self, prefix: str = "", *, folders: bool = False) -> Iterator[Item]:
+        """Every key that begins so, in order.
+
+        folders: one level only; what lies deeper is one Item whose key ends in `/`.
+        """
+        ...
+
+    def read(self, key: str, start: int = 0, length: Optional[int] = None) -> bytes:
+        """So many bytes from there; fewer only at the end. Raises AbsentError."""
+        ...
+
+    def write(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str = "") -> str:
+        """Put a small object and return its etag.
+
+        Raises ExistsError with `if_absent` and the key taken, or `if_match` and another etag.
+        """
+        ...
+
+    def upload(
+        self, path: str, key: str, *, crc32: Optional[int] = None, progress: Progress = ...
+    ) -> Item:
+        """Send a file of any size with checksums, in parts that are resumed after a failure.
+
+        crc32: what the content must have, so that a file that changed meanwhile is not sent.
+        Raises CorruptError, with nothing stored under the key, when it has not, or the store
+        holds something else afterwards.
+        """
+        ...
+
+    def download(
+        self,
+        key: str,
+        path: str,
+        *,
+        crc32: Optional[int] = None,
+        sha256: Optional[str] = None,
+        progress: Progress = ...,
+    ) -> None:
+        """Fetch into `path.partial`, resumed where an earlier try got to, check, then rename.
+
+        Raises CorruptError, with nothing at `path`, when checksum or size differ.
+        """
+        ...
+
+    def copy(self, source: str, key: str) -> bool:
+        """Copy within the store, without the bytes coming here; False where it cannot."""
+        ...
+
+    def delete(self, keys: List[str]) -> None:
+        """Already gone is success."""
+        ...
