@@ -205,13 +205,14 @@ def encode(manifest: Manifest) -> bytes:
 
 
 def decode(data: bytes) -> Optional[Manifest]:
-    """None for what is damaged, or newer than we are."""
+    """None for what is damaged, does not fit its own id, or is newer than we are."""
     value = events.decode(data.rstrip(b"\n"))
     if value is None or int(value.pop("schema", 0)) != SCHEMA:
         return None
     try:
         records = [FileRecord(**record) for record in value.pop("files")]
-        return Manifest(files=records, about=About(**value.pop("about")), **value)
+        made = Manifest(files=records, about=About(**value.pop("about")), **value)
+        return made if made.id == identity(records) else None
     except (TypeError, KeyError):
         return None
 
