@@ -27,7 +27,7 @@ demo: _demo
     @"{{ bin }}/trainctl" list
 
 # Run the tests, or those named: ./run test tests/unit -k resume
-test *ARGS: _system _dev _torch
+test *ARGS: _system _dev _torch _frameworks
     "{{ bin }}/python" -m pytest "$@"
 
 # Everything that judges the code without running it
@@ -45,7 +45,7 @@ bench *ARGS: _dev _torch
     "{{ bin }}/python" -m bench "$@"
 
 # Kill, cut the power, flip bits and fill disks, ten times as often as the tests do
-torture *ARGS: _system _dev _torch
+torture *ARGS: _system _dev _torch _frameworks
     "{{ bin }}/python" -m pytest tests/torture --kills=500 -s "$@"
 
 # Format the code, and mend what can be mended without thinking
@@ -78,6 +78,9 @@ lock *ARGS:
         constraints=; [ $name = demo ] && constraints='-c dev.txt'; \
         "{{ bin }}/uv" pip compile --quiet --generate-hashes --universal --python-version 3.11 \
             --no-header --no-annotate $constraints $name.in -o $name.txt "$@" || exit 1; done
+    cd requirements && "{{ bin }}/uv" pip compile --quiet --generate-hashes --universal \
+        --python-version 3.11 --no-header --no-annotate -c dev.txt --override without.txt \
+        frameworks.in -o frameworks.txt "$@"
 
 # Each step below leaves a copy of what it installed, last of all, and does nothing while that is current.
 
@@ -101,6 +104,16 @@ _torch:
     echo "Installing torch {{ torch }}, gigabytes where pip finds no CPU build; WITHOUT_TORCH=1 leaves it out"
     "{{ bin }}/python" -m pip --disable-pip-version-check install --quiet torch=={{ torch }}
     touch .venv/torch-{{ torch }}
+
+# Whose checkpoints the tests make and read; 600 MB on the disk. WITHOUT_FRAMEWORKS=1 leaves them out.
+_frameworks: _torch
+    #!/bin/sh
+    set -eu
+    [ -z "${WITHOUT_TORCH-}${WITHOUT_FRAMEWORKS-}" ] || exit 0
+    if cmp -s requirements/frameworks.txt .venv/frameworks.txt; then exit 0; fi
+    echo "Installing the frameworks that tests make checkpoints with; WITHOUT_FRAMEWORKS=1 leaves them out"
+    {{ pip }} --no-deps --require-hashes -r requirements/frameworks.txt
+    cp requirements/frameworks.txt .venv/frameworks.txt
 
 # System packages that some tests want: installed by root on Debian, else named.
 _system:
