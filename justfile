@@ -79,7 +79,7 @@ lock *ARGS:
         "{{ bin }}/uv" pip compile --quiet --generate-hashes --universal --python-version 3.11 \
             --no-header --no-annotate $constraints $name.in -o $name.txt "$@" || exit 1; done
     cd requirements && "{{ bin }}/uv" pip compile --quiet --generate-hashes --universal \
-        --python-version 3.11 --no-header --no-annotate -c dev.txt --override without.txt \
+        --python-version 3.11 --no-header --no-annotate -c dev.txt --override without.in \
         frameworks.in -o frameworks.txt "$@"
 
 # Each step below leaves a copy of what it installed, last of all, and does nothing while that is current.
