@@ -40,6 +40,7 @@ class RunFolder:
         self.agent_log = os.path.join(path, "agent.log")
         self.checkpoints = os.path.join(path, "checkpoints")
         self.kept = os.path.join(path, "kept")
+        self.begun = os.path.join(path, "begun")  # pulled for it to begin with; not its own
 
     def attempt(self, number: int) -> AttemptFolder:
         return AttemptFolder(self.path, number)
@@ -69,6 +70,7 @@ class Home:
         self.locks = os.path.join(path, "locks")
         self.manifests = os.path.join(path, "manifests")
         self.pins = os.path.join(path, "pins")
+        self.heirs = os.path.join(path, "heirs")  # by file name: who went on from a checkpoint
         self.catalogue = os.path.join(path, "catalogue")  # a cache: may be removed at any time
 
     def run(self, name: str) -> RunFolder:
