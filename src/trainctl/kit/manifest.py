@@ -11,37 +11,26 @@ import hashlib
 import os
 import stat
 import time
-import zlib
-from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Tuple,
+)
 
 from trainctl.kit import events, files
 from trainctl.kit.checkpoints import step_of
+from trainctl.kit.hashing import ChangedError, Damage, FileRecord, Pace, check_file, hash_file
 
 SCHEMA = 1
 FILES = 100_000  # of one checkpoint; a folder with more is none
-_CHUNK = 1 << 20
-_BLOCKS = 1024  # of a file: how finely damage is located
-
-Pace = Callable[[int], None]  # told of each chunk's bytes once it is read; may sleep, may raise
-
-
-class ChangedError(Exception):
-    """The checkpoint was written to while it was read: whoever asked may try again later."""
-
-
-class FileRecord(NamedTuple):
-    """path: relative to the checkpoint, "" for one that is a single file.
-
-    blocks: the CRC-32 of each `block_bytes`, which tell where damage is; crc32: of all of it.
-    """
-
-    path: str
-    size: int
-    mtime_ns: int
-    sha256: str
-    crc32: int
-    block_bytes: int
-    blocks: List[int]
+Each = Callable[..., Iterable[Any]]  # `map`, or that of a pool of threads
 
 
 class About(NamedTuple):
@@ -72,31 +61,26 @@ class Manifest(NamedTuple):
         return sum(file.size for file in self.files)
 
 
-class Damage(NamedTuple):
-    """What is wrong with one file. start, end: the bytes, where they could be located."""
-
-    file: str
-    what: str
-    start: Optional[int] = None
-    end: Optional[int] = None
-
-
 def key_of(path: str) -> str:
     """What a checkpoint at this path is filed under: manifests, pins and the like."""
     return hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:32]
 
 
-def make(path: str, about: Optional[About] = None, pace: Optional[Pace] = None) -> Manifest:
+def make(
+    path: str, about: Optional[About] = None, pace: Optional[Pace] = None, each: Each = map
+) -> Manifest:
     """Read all of a checkpoint once, and say what it holds.
 
+    each: how to go through its files; with a pool's map, pace is called from several threads.
     Raises ChangedError when it was written to meanwhile, OSError when it cannot be read.
     """
     root = os.path.realpath(path)
     before = stats(root)
-    records = [
-        hash_file(os.path.join(root, name) if name else root, name, seen, pace)
-        for name, seen in before.items()
-    ]
+
+    def read(name: str) -> FileRecord:
+        return hash_file(os.path.join(root, name) if name else root, name, before[name], pace)
+
+    records = list(each(read, before))
     if _marks(stats(root)) != _marks(before):
         raise ChangedError(f"{path} was written to while it was read")
     about = about or About()
@@ -138,57 +122,6 @@ def _entries(folder: str, prefix: str) -> Iterator[Tuple[str, os.DirEntry[str]]]
 
 def _marks(found: Mapping[str, os.stat_result]) -> Dict[str, Tuple[int, int, int]]:
     return {name: (s.st_size, s.st_mtime_ns, s.st_ino) for name, s in found.items()}
-
-
-def hash_file(
-    path: str, name: str, seen: os.stat_result, pace: Optional[Pace] = None
-) -> FileRecord:
-    """One file's record. Raises ChangedError unless it has the size that was seen."""
-    whole, total, done = hashlib.sha256(), 0, 0
-    block_bytes = block_size(seen.st_size)
-    blocks: List[int] = []
-    for chunk in _chunks(path, pace):
-        whole.update(chunk)
-        at_start = done % block_bytes == 0
-        blocks[len(blocks) - (not at_start) :] = [zlib.crc32(chunk, 0 if at_start else blocks[-1])]
-        total, done = zlib.crc32(chunk, total), done + len(chunk)
-    if done != seen.st_size:
-        raise ChangedError(f"{path} was written to while it was read")
-    digest = whole.hexdigest()
-    return FileRecord(name, done, seen.st_mtime_ns, digest, total, block_bytes, blocks)
-
-
-def _chunks(path: str, pace: Optional[Pace]) -> Iterator[memoryview]:
-    """A file's bytes in one reused buffer: a fresh one each time costs more than hashing it."""
-    view = memoryview(bytearray(_CHUNK))
-    with open(path, "rb", buffering=0) as file:
-        while True:
-            count = _fill(file.readinto, view)
-            if count:
-                yield view[:count]
-                if pace is not None:
-                    pace(count)
-            if count < _CHUNK:
-                return
-
-
-def _fill(readinto: Callable[[memoryview], Optional[int]], view: memoryview) -> int:
-    """A whole chunk, however little a read brings, so that blocks begin where they should."""
-    count = 0
-    while count < len(view):
-        got = readinto(view[count:])
-        if not got:
-            break
-        count += got
-    return count
-
-
-def block_size(size: int) -> int:
-    """A power of two, at least 1 MiB, of which a file has at most 1,024."""
-    block = _CHUNK
-    while block * _BLOCKS < size:
-        block *= 2
-    return block
 
 
 def identity(records: List[FileRecord]) -> str:
@@ -247,56 +180,21 @@ def stands(manifest: Manifest, path: str) -> bool:
     return was == {name: (seen.st_size, seen.st_mtime_ns) for name, seen in now.items()}
 
 
-def check(manifest: Manifest, path: str, pace: Optional[Pace] = None) -> List[Damage]:
+def check(
+    manifest: Manifest, path: str, pace: Optional[Pace] = None, each: Each = map
+) -> List[Damage]:
     """Hash all of it anew; what differs from the manifest. Empty: every byte is as it was."""
     try:
         now = stats(path)
     except OSError as error:
         return [Damage("", f"cannot be read: {error.strerror or error}")]
-    found: List[Damage] = []
-    for record in manifest.files:
+
+    def compare(record: FileRecord) -> List[Damage]:
         if record.path not in now:
-            found.append(Damage(record.path, "is missing"))
-        else:
-            where = os.path.join(path, record.path) if record.path else path
-            found.extend(check_file(record, where, now[record.path].st_size, pace))
+            return [Damage(record.path, "is missing")]
+        where = os.path.join(path, record.path) if record.path else path
+        return check_file(record, where, now[record.path].st_size, pace)
+
+    found = [damage for damages in each(compare, manifest.files) for damage in damages]
     known = {record.path for record in manifest.files}
-    found.extend(Damage(name, "was added since") for name in now if name not in known)
-    return found
-
-
-def check_file(
-    record: FileRecord, path: str, size: int, pace: Optional[Pace] = None
-) -> List[Damage]:
-    """What of this file differs from its record, in runs of neighbouring blocks."""
-    if size != record.size:
-        return [Damage(record.path, f"has {size} bytes, not {record.size}")]
-    whole, done = hashlib.sha256(), 0
-    blocks = [0] * len(record.blocks)
-    try:
-        for chunk in _chunks(path, pace):
-            whole.update(chunk)
-            done += len(chunk)
-    except OSError as error:
-        return [Damage(record.path, f"cannot be read: {error.strerror or error}")]
-    if whole.hexdigest() == record.sha256:
-        return []
-    done = 0
-    for chunk in _chunks(path, None):  # damaged: read once more, to say where
-        at = min(done // record.block_bytes, len(blocks) - 1)
-        blocks[at] = zlib.crc32(chunk, blocks[at])
-        done += len(chunk)
-    return _located(record, blocks)
-
-
-def _located(record: FileRecord, blocks: List[int]) -> List[Damage]:
-    found: List[Damage] = []
-    for at, (now, was) in enumerate(zip(blocks, record.blocks)):
-        start, end = at * record.block_bytes, min((at + 1) * record.block_bytes, record.size)
-        if now == was:
-            continue
-        if found and found[-1].end == start:
-            found[-1] = found[-1]._replace(end=end)
-        else:
-            found.append(Damage(record.path, "differs from its manifest", start, end))
-    return found or [Damage(record.path, "differs from its manifest")]
+    return found + [Damage(name, "was added since") for name in now if name not in known]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainctl.kit import events, manifest
+from trainctl.kit import events, hashing, manifest
 from trainctl.kit.manifest import About, ChangedError, Damage
 
 MIB = 1 << 20
@@ -96,7 +96,7 @@ def test_damage_is_located_to_the_block_also_where_times_and_sizes_agree(folder:
 def test_a_cut_file_is_told_by_its_size(folder: Path):
     made = manifest.make(str(folder))
     os.truncate(folder / "model.bin", 100)
-    told = Damage("model.bin", f"has 100 bytes, not {3 * MIB + 5}")
+    told = Damage("model.bin", f"has 100 bytes, not {3 * MIB + 5}", 100, 3 * MIB + 5)
     assert manifest.check(made, str(folder)) == [told]
 
 
@@ -171,4 +171,4 @@ def test_a_manifest_that_a_newer_kit_wrote_is_none_of_ours():
     [(0, MIB), (1024 * MIB, MIB), (1024 * MIB + 1, 2 * MIB), (40 << 30, 64 * MIB)],
 )
 def test_a_file_has_at_most_1024_blocks(size: int, block: int):
-    assert manifest.block_size(size) == block
+    assert hashing.block_size(size) == block

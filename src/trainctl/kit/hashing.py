@@ -1,0 +1,129 @@
+"""Read a file once for its hashes; read it again to see whether, and where, it differs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from typing import Callable, Iterator, List, NamedTuple, Optional
+
+_CHUNK = 1 << 20
+_BLOCKS = 1024  # of a file: how finely damage is located
+
+Pace = Callable[[int], None]  # told of each chunk's bytes once it is read; may sleep, may raise
+
+
+class ChangedError(Exception):
+    """The checkpoint was written to while it was read: whoever asked may try again later."""
+
+
+class FileRecord(NamedTuple):
+    """path: relative to the checkpoint, "" for one that is a single file.
+
+    blocks: the CRC-32 of each `block_bytes`, which tell where damage is; crc32: of all of it.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str
+    crc32: int
+    block_bytes: int
+    blocks: List[int]
+
+
+class Damage(NamedTuple):
+    """What is wrong with one file. start, end: the bytes, where they could be located."""
+
+    file: str
+    what: str
+    start: Optional[int] = None
+    end: Optional[int] = None
+
+
+def hash_file(
+    path: str, name: str, seen: os.stat_result, pace: Optional[Pace] = None
+) -> FileRecord:
+    """One file's record. Raises ChangedError unless it has the size that was seen."""
+    whole, total, done = hashlib.sha256(), 0, 0
+    block_bytes = block_size(seen.st_size)
+    blocks: List[int] = []
+    for chunk in _chunks(path, pace):
+        whole.update(chunk)
+        at_start = done % block_bytes == 0
+        blocks[len(blocks) - (not at_start) :] = [zlib.crc32(chunk, 0 if at_start else blocks[-1])]
+        total, done = zlib.crc32(chunk, total), done + len(chunk)
+    if done != seen.st_size:
+        raise ChangedError(f"{path} was written to while it was read")
+    digest = whole.hexdigest()
+    return FileRecord(name, done, seen.st_mtime_ns, digest, total, block_bytes, blocks)
+
+
+def _chunks(path: str, pace: Optional[Pace]) -> Iterator[memoryview]:
+    """A file's bytes in one reused buffer: a fresh one each time costs more than hashing it."""
+    view = memoryview(bytearray(_CHUNK))
+    with open(path, "rb", buffering=0) as file:
+        while True:
+            count = _fill(file.readinto, view)
+            if count:
+                yield view[:count]
+                if pace is not None:
+                    pace(count)
+            if count < _CHUNK:
+                return
+
+
+def _fill(readinto: Callable[[memoryview], Optional[int]], view: memoryview) -> int:
+    """A whole chunk, however little a read brings, so that blocks begin where they should."""
+    count = 0
+    while count < len(view):
+        got = readinto(view[count:])
+        if not got:
+            break
+        count += got
+    return count
+
+
+def block_size(size: int) -> int:
+    """A power of two, at least 1 MiB, of which a file has at most 1,024."""
+    block = _CHUNK
+    while block * _BLOCKS < size:
+        block *= 2
+    return block
+
+
+def check_file(
+    record: FileRecord, path: str, size: int, pace: Optional[Pace] = None
+) -> List[Damage]:
+    """What of this file differs from its record, in runs of neighbouring blocks."""
+    if size != record.size:
+        lost = (size, record.size) if size < record.size else ()
+        return [Damage(record.path, f"has {size} bytes, not {record.size}", *lost)]
+    try:
+        whole = hashlib.sha256()
+        for chunk in _chunks(path, pace):
+            whole.update(chunk)
+        if whole.hexdigest() == record.sha256:
+            return []
+        return _located(record, path)
+    except OSError as error:
+        return [Damage(record.path, f"cannot be read: {error.strerror or error}")]
+
+
+def _located(record: FileRecord, path: str) -> List[Damage]:
+    """Where it differs: it is read once more, which only what is damaged costs."""
+    blocks, done = [0] * len(record.blocks), 0
+    for chunk in _chunks(path, None) if blocks else ():
+        at = min(done // record.block_bytes, len(blocks) - 1)
+        blocks[at] = zlib.crc32(chunk, blocks[at])
+        done += len(chunk)
+    found: List[Damage] = []
+    for at, (now, was) in enumerate(zip(blocks, record.blocks)):
+        start, end = at * record.block_bytes, min((at + 1) * record.block_bytes, record.size)
+        if now == was:
+            continue
+        if found and found[-1].end == start:
+            found[-1] = found[-1]._replace(end=end)
+        else:
+            found.append(Damage(record.path, "differs from its manifest", start, end))
+    return found or [Damage(record.path, "differs from its manifest")]
