@@ -71,7 +71,7 @@ def scan(folders: Sequence[str], since: float = 0) -> List[Found]:
     seen: Dict[str, Found] = {}
     for folder in folders:
         for entry in _walk(folder, DEPTH, [ENTRIES]):
-            found = _look(entry.path)
+            found = look(entry.path)
             if found is not None and found.mtime >= since:
                 seen.setdefault(os.path.realpath(found.path), found)
     return sorted(seen.values(), key=lambda found: (found.mtime, found.step or -1, found.path))
@@ -95,7 +95,7 @@ def _walk(folder: str, depth: int, budget: List[int]) -> Iterator[os.DirEntry[st
             yield from _walk(entry.path, depth - 1, budget)
 
 
-def _look(path: str) -> Optional[Found]:
+def look(path: str) -> Optional[Found]:
     """What a checkpoint's file or folder is like; a link counts for the file it leads to."""
     step = step_of(os.path.basename(path))
     try:
