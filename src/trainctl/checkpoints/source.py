@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Protocol, Self
 
-from trainctl.kit import manifest
+from trainctl.kit import contents
 
 
 class Source(Protocol):
@@ -57,7 +57,7 @@ class LocalSource:
 
     def files(self) -> Mapping[str, int]:
         if self._files is None:
-            found = manifest.stats(self.where)
+            found = contents.stats(self.where)
             self._files = {name: seen.st_size for name, seen in found.items()}
         return self._files
 

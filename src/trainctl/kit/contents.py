@@ -1,0 +1,39 @@
+"""What files a checkpoint is made of; nothing in them is read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Dict, Iterator, Tuple
+
+FILES = 100_000  # of one checkpoint; a folder with more is none
+
+
+def stats(root: str) -> Dict[str, os.stat_result]:
+    """Every file of a checkpoint, by its name in it, in order; "" is the file that it is itself.
+
+    A link counts for the file it leads to; links to folders are not followed. Raises OSError
+    where there is nothing, where something is neither file nor folder, and for too many files.
+    """
+    seen = os.stat(root)
+    if stat.S_ISREG(seen.st_mode):
+        return {"": seen}
+    found: Dict[str, os.stat_result] = {}
+    for name, entry in sorted(_entries(root, "")):
+        found[name] = entry.stat()
+        if not stat.S_ISREG(found[name].st_mode):
+            raise OSError(0, "is neither a file nor a folder", entry.path)
+        if len(found) > FILES:
+            raise OSError(0, f"holds more than {FILES} files", root)
+    return found
+
+
+def _entries(folder: str, prefix: str) -> Iterator[Tuple[str, os.DirEntry[str]]]:
+    with os.scandir(folder) as listing:
+        entries = list(listing)
+    for entry in entries:
+        name = prefix + entry.name
+        if entry.is_dir(follow_symlinks=False):
+            yield from _entries(entry.path, name + "/")
+        elif not (entry.is_symlink() and os.path.isdir(entry.path)):
+            yield name, entry
