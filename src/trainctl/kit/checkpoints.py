@@ -6,7 +6,7 @@ import os
 import re
 import stat
 from itertools import islice
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import AbstractSet, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence
 
 SUFFIXES = (
     ".pt",
@@ -14,20 +14,39 @@ SUFFIXES = (
     ".pth.tar",
     ".ckpt",
     ".safetensors",
+    "_model.bin",  # `pytorch_model.bin`, `adapter_model.bin`; another `.bin` may be data
     ".npz",
     ".pkl",
+    ".joblib",
     ".msgpack",
     ".keras",
     ".h5",
+    ".weights.h5",
 )
-TEMPORARY = (".tmp", ".partial", ".incomplete", ".lock", "~")
+TEMPORARY = (".tmp", ".partial", ".incomplete", ".lock", "~", "-unfinished")
+_STAGED = "orbax-checkpoint-tmp"  # `7.orbax-checkpoint-tmp`, older ones with a time behind it
 _FOLDER = re.compile(
     r"(?:checkpoint|ckpt|step|global_step|epoch|iter)[-_=]?\d+$"
     r"|epoch=\d+-step=\d+(?:-v\d+)?(?:\.ckpt)?$"
 )
+_PLAIN = re.compile(r"(?:global_step|step|iter|checkpoint|ckpt|model)[-_=]?(\d+)$")
 _STEP = re.compile(r"(?:global_step|step|iter|checkpoint|ckpt|model)[-_=]?(\d+)(?!.*step[-_=]?\d)")
 _EPOCH = re.compile(r"epoch[-_=]?(\d+)")
 _BARE = re.compile(r"(?:^|[-_=])(\d+)$")
+_SHARDS = re.compile(
+    r"(?:model|pytorch_model)-\d+-of-\d+\.(?:safetensors|bin)$|mp_rank_\d+_model_"
+)
+_MARKS = frozenset(
+    {
+        "trainer_state.json",  # Hugging Face's Trainer
+        "_CHECKPOINT_METADATA",  # Orbax
+        "orbax.checkpoint",
+        ".metadata",  # torch's distributed checkpoint
+        "random_states_0.pkl",  # accelerate
+        "training_metadata.json",  # Keras' BackupAndRestore
+    }
+)
+_WEIGHTS = ("model.safetensors", "_model.bin", ".safetensors.index.json", ".bin.index.json")
 DEPTH = 4
 ENTRIES = 20_000
 
@@ -43,15 +62,12 @@ class Found(NamedTuple):
 def step_of(name: str) -> Optional[int]:
     """The step, else the epoch, that a checkpoint's name tells; None when it tells nothing."""
     stem = name
-    for suffix in sorted(SUFFIXES, key=len, reverse=True):
-        if stem.endswith(suffix):
-            stem = stem[: -len(suffix)]
-            break
-    for pattern in (_STEP, _EPOCH, _BARE):
-        match = pattern.search(stem)
-        if match:
-            return int(match.group(1)[:18])
-    return None
+    if name.endswith(SUFFIXES):
+        stem = name.rpartition(".")[0]
+        if stem.endswith((".pth", ".weights")):
+            stem = stem.rpartition(".")[0]
+    match = _PLAIN.match(stem) or _STEP.search(stem) or _EPOCH.search(stem) or _BARE.search(stem)
+    return int(match.group(1)[:18]) if match else None
 
 
 def is_checkpoint_name(name: str, *, is_dir: bool) -> bool:
@@ -62,6 +78,37 @@ def is_checkpoint_name(name: str, *, is_dir: bool) -> bool:
     return name.endswith(SUFFIXES) or _FOLDER.match(name) is not None
 
 
+def is_checkpoint_folder(names: Iterable[str], *, surely: bool = False) -> bool:
+    """Whether a folder that holds these names is one checkpoint, whatever it is called.
+
+    What a framework writes into a checkpoint tells it; a folder that holds checkpoints of its own
+    is none. surely: a model's configuration and weights alone, as in the top of a repository, do
+    not make one.
+    """
+    have = names if isinstance(names, (set, frozenset)) else set(names)
+    if not _is_marked(have) and (surely or not _is_model(have)):
+        return False
+    return not any(_FOLDER.match(name) and not name.startswith("global_step") for name in have)
+
+
+def _is_marked(have: AbstractSet[str]) -> bool:
+    """TensorFlow's checkpoints share a folder and the file `checkpoint`, and go on from both."""
+    if not have.isdisjoint(_MARKS) or any(map(_SHARDS.match, have)):
+        return True
+    return "checkpoint" in have and any(name.endswith(".index") for name in have)
+
+
+def _is_model(have: AbstractSet[str]) -> bool:
+    if have.isdisjoint(("config.json", "adapter_config.json")):
+        return False
+    return any(name.endswith(_WEIGHTS) for name in have)
+
+
+def is_staged_name(name: str) -> bool:
+    """Whether what is called so is still being written, and will be renamed."""
+    return name.endswith(TEMPORARY) or _STAGED in name or name.startswith("tmp-checkpoint")
+
+
 def scan(folders: Sequence[str], since: float = 0) -> List[Found]:
     """Every checkpoint in these folders that changed at or after `since`, oldest first.
 
@@ -70,19 +117,22 @@ def scan(folders: Sequence[str], since: float = 0) -> List[Found]:
     """
     seen: Dict[str, Found] = {}
     for folder in folders:
-        for entry in _walk(folder, DEPTH, [ENTRIES]):
-            found = look(entry.path)
+        for path in _walk(folder, DEPTH, [ENTRIES]):
+            found = look(path)
             if found is not None and found.mtime >= since:
                 seen.setdefault(os.path.realpath(found.path), found)
     return sorted(seen.values(), key=lambda found: (found.mtime, found.step or -1, found.path))
 
 
-def _walk(folder: str, depth: int, budget: List[int]) -> Iterator[os.DirEntry[str]]:
+def _walk(folder: str, depth: int, budget: List[int]) -> Iterator[str]:
     try:
         with os.scandir(folder) as listing:
             entries = sorted(islice(listing, budget[0]), key=lambda entry: entry.name)
         folders = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
     except OSError:
+        return
+    if is_checkpoint_folder({entry.name for entry in entries}, surely=depth == DEPTH):
+        yield folder
         return
     for entry in entries:
         budget[0] -= 1
@@ -90,9 +140,13 @@ def _walk(folder: str, depth: int, budget: List[int]) -> Iterator[os.DirEntry[st
             return
         is_dir = entry.name in folders
         if is_checkpoint_name(entry.name, is_dir=is_dir):
-            yield entry
-        elif is_dir and depth > 1 and not entry.name.startswith("."):
+            yield entry.path
+        elif is_dir and depth > 1 and not _is_passed_over(entry.name):
             yield from _walk(entry.path, depth - 1, budget)
+
+
+def _is_passed_over(name: str) -> bool:
+    return name.startswith(".") or is_staged_name(name)
 
 
 def look(path: str) -> Optional[Found]:
