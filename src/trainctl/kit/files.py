@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import sys
-from typing import Any, Dict, Mapping, Optional, cast
+from typing import Any, Dict, Mapping, Optional, Union, cast
 
 _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 _full_fsync = 51  # F_FULLFSYNC: on macOS fsync alone leaves the data in the drive's cache
@@ -33,7 +33,7 @@ def sync_folder(path: str) -> None:
         os.close(descriptor)
 
 
-def write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: Union[bytes, memoryview]) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
@@ -55,7 +55,7 @@ def write_atomic(path: str, data: bytes, mode: int = 0o600, *, once: bool = Fals
         finally:
             os.close(descriptor)
         if once:
-            _rename_once(beside, path)
+            rename_once(beside, path)
         else:
             os.rename(beside, path)
         sync_folder(folder)
@@ -68,7 +68,8 @@ def write_atomic(path: str, data: bytes, mode: int = 0o600, *, once: bool = Fals
         raise
 
 
-def _rename_once(beside: str, path: str) -> None:
+def rename_once(beside: str, path: str) -> None:
+    """Rename, but raise FileExistsError where `path` is there already."""
     try:
         os.link(beside, path)
     except OSError as error:

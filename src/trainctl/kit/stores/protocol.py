@@ -7,6 +7,10 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Protocol
 Progress = Callable[[int], None]  # told of bytes as they are moved; may raise to give up
 
 
+def unmoved(count: int) -> None:
+    """A progress that nobody watches."""
+
+
 class StoreError(Exception):
     """It failed, and asking again will not help. The message names store, key and what it said."""
 
@@ -29,6 +33,10 @@ class ExistsError(StoreError):
 
 class CorruptError(StoreError):
     """What arrived is not what was sent, by size or checksum; nothing of it is kept."""
+
+
+class UnsupportedError(StoreError):
+    """This kind of store cannot do it, such as a conditional put."""
 
 
 class Item(NamedTuple):
@@ -97,6 +105,13 @@ class Store(Protocol):
 
     def copy(self, source: str, key: str) -> bool:
         """Copy within the store, without the bytes coming here; False where it cannot."""
+        ...
+
+    def sweep(self, prefix: str, before: float) -> int:
+        """Drop what interrupted uploads of keys that begin so have left, begun before then.
+
+        Returns how many there were. What lies under a key is never touched.
+        """
         ...
 
     def delete(self, keys: List[str]) -> None:
