@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trainctl.config.durations import duration, spoken
-from trainctl.config.keys import KEYS, Key, toml
+from trainctl.config.keys import KEYS, Key
 from trainctl.config.places import FILE, Place, project_place, user_place
 from trainctl.config.settings import (
     Settings,
@@ -14,6 +14,8 @@ from trainctl.config.settings import (
     unread_variables,
     validate,
 )
+from trainctl.config.shown import toml
+from trainctl.config.sizes import size, spoken_size
 
 __all__ = [
     "FILE",
@@ -26,7 +28,9 @@ __all__ = [
     "files",
     "load",
     "project_place",
+    "size",
     "spoken",
+    "spoken_size",
     "toml",
     "unknown_key",
     "unread_variables",

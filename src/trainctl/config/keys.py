@@ -5,22 +5,30 @@ A key's environment variable is TRAINCTL_ and its name in capitals.
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from trainctl.config.durations import spoken
 from trainctl.config.kinds import (
+    ABOVE_ZERO,
+    BEST,
     COUNT,
     DURATION,
+    ENDPOINT,
     NUMBER,
     PATIENCE,
     PROCESSES,
+    PUSH,
     RESUME_ARGUMENTS,
     RUN_NAME,
+    SIZE,
+    STORE,
     TEXT,
     VARIABLES,
     WORDS,
     Kind,
 )
+from trainctl.config.shown import described, quoted, toml
+from trainctl.config.sizes import spoken_size
 from trainctl.errors import ConfigError
 
 
@@ -126,6 +134,62 @@ KEYS = (
         "20",
     ),
     Key("name", RUN_NAME, None, "How run names begin. Not set: as the script does.", '"gpt"'),
+    Key(
+        "store",
+        STORE,
+        None,
+        "Where checkpoints are sent as they are made: s3://BUCKET/PREFIX, or a folder.",
+        '"s3://my-bucket/checkpoints"',
+        project=False,
+        path=True,
+    ),
+    Key(
+        "store_endpoint",
+        ENDPOINT,
+        None,
+        "The URL of an S3-compatible service. Not set: AWS.",
+        '"https://s3.example.com"',
+        project=False,
+    ),
+    Key("store_region", TEXT, None, "The store's region.", '"eu-central-1"', project=False),
+    Key(
+        "store_profile",
+        TEXT,
+        None,
+        "The profile of ~/.aws whose credentials open the store.",
+        '"training"',
+        project=False,
+    ),
+    Key("push", PUSH, "all", "Which checkpoints are sent to the store.", '"every 3"'),
+    Key(
+        "keep_last",
+        ABOVE_ZERO,
+        None,
+        "Remove checkpoints by itself, all but the last so many. No rule set: all are kept.",
+        "5",
+    ),
+    Key(
+        "keep_best",
+        BEST,
+        None,
+        "Keep so many with the best value of a metric.",
+        '"2:val_loss:min"',
+    ),
+    Key("keep_every", ABOVE_ZERO, None, "Keep those of every so many steps.", "10000"),
+    Key(
+        "max_size",
+        SIZE,
+        None,
+        "Remove the oldest until a run's checkpoints take no more than this.",
+        '"500GB"',
+    ),
+    Key(
+        "kept_limit",
+        SIZE,
+        20_000_000_000,
+        "Disk for copies of a checkpoint that the script overwrites and no store has.",
+        '"50GB"',
+    ),
 )
 BY_NAME = {key.name: key for key in KEYS}
 
@@ -146,57 +210,12 @@ OTHER_VARIABLES = frozenset(
 )
 
 
-def described(value: object) -> str:
-    """The type a person would say, with the value where it is short."""
-    return f"{_type_of(value)} {shown(value)}"
-
-
-def _type_of(value: object) -> str:
-    match value:
-        case bool():
-            return "true/false"
-        case int() | float():
-            return "a number"
-        case str():
-            return "text"
-        case list() | tuple():
-            return "a list"
-        case dict():
-            return "a table"
-        case _:
-            return f"a {type(value).__name__}"
-
-
-def shown(value: object) -> str:
-    """A value as TOML would have it, cut when long."""
-    if isinstance(value, int) and abs(value) >= 10**18:
-        return "of many digits"  # turning it into text may be refused
-    text = "" if isinstance(value, dict) else toml(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def toml(value: object) -> str:
-    """A setting's value as TOML."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        items = cast("list[object] | tuple[object, ...]", value)
-        return "[" + ", ".join(toml(item) for item in items) + "]"
-    if isinstance(value, int | float):
-        return f"{value:g}" if isinstance(value, float) else f"{value}"
-    return _quoted(str(value))
-
-
 def text_of(key: Key, value: object) -> str:
     """What `config show` prints: durations as people type them, nothing as "not set"."""
     if value is None:
         return '"off"' if key.kind is PATIENCE else "not set"
     if key.kind in {DURATION, PATIENCE} and isinstance(value, float):
-        return _quoted(spoken(value))
+        return quoted(spoken(value))
+    if key.kind is SIZE and isinstance(value, int):
+        return quoted(spoken_size(value))
     return toml(value)
-
-
-def _quoted(text: str) -> str:
-    import json
-
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple, cast
 
 from trainctl.config.durations import duration
+from trainctl.config.sizes import size
 
 
 class Kind(NamedTuple):
@@ -30,6 +31,12 @@ def _count(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 10**9:
         raise ValueError
     return value
+
+
+def _above_zero(value: object) -> int:
+    if _count(value) == 0:
+        raise ValueError("it must be above zero")
+    return _count(value)
 
 
 def _number(value: object) -> float:
@@ -51,11 +58,7 @@ def _patience(value: object) -> float | None:
 
 
 def _processes(value: object) -> int | str:
-    if value == "auto":
-        return "auto"
-    if _count(value) == 0:
-        raise ValueError("it must be above zero")
-    return _count(value)
+    return "auto" if value == "auto" else _above_zero(value)
 
 
 def _words(value: object) -> tuple[str, ...]:
@@ -86,6 +89,45 @@ def _run_name(value: object) -> str:
     return name
 
 
+def _size(value: object) -> int:
+    if isinstance(value, str):
+        return size(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 10**18:
+        raise ValueError
+    return value
+
+
+def _store(value: object) -> str:
+    text = _text(value)
+    scheme, _, rest = text.partition("://")
+    if "://" not in text or (scheme == "file" and rest.startswith("/")):
+        return text
+    bucket = rest.partition("/")[0]
+    if scheme != "s3" or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", bucket, re.ASCII):
+        raise ValueError
+    return text
+
+
+def _endpoint(value: object) -> str:
+    text = _text(value)
+    if not re.fullmatch(r"https?://[^/@\s?#]+(/[^@\s?#]*)?", text):
+        raise ValueError
+    return text
+
+
+def _push(value: object) -> str:
+    text = " ".join(_text(value).split())
+    if text in {"all", "best", "off"} or re.fullmatch(r"every [1-9]\d{0,8}", text, re.ASCII):
+        return text
+    raise ValueError
+
+
+def _best(value: object) -> str:
+    from trainctl.kit.retention import best_of
+
+    return str(best_of(_text(value)))
+
+
 def _as_number(text: str) -> object:
     for read in (int, float):
         try:
@@ -106,6 +148,7 @@ def _split(text: str) -> object:
 
 
 TEXT = Kind("text", _text, _same)
+ABOVE_ZERO = Kind("a whole number above zero", _above_zero, _as_number)
 COUNT = Kind("a whole number, 0 or more", _count, _as_number)
 NUMBER = Kind("a number above zero", _number, _as_number)
 DURATION = Kind("a duration (30s, 5m, 1h30m, or seconds)", _duration, _same)
@@ -115,3 +158,8 @@ WORDS = Kind("a list of texts", _words, _split)
 VARIABLES = Kind("a list of NAME or NAME=VALUE", _variables, _split)
 RESUME_ARGUMENTS = Kind("a list of arguments", _resume_arguments, _split)
 RUN_NAME = Kind("the beginning of a run's name", _run_name, _same)
+SIZE = Kind("a size (500MB, 20GB, 1.5TB, or bytes)", _size, _same)
+STORE = Kind("s3://BUCKET/PREFIX, or a folder", _store, _same)
+ENDPOINT = Kind("a URL of https or http, without a user or a query", _endpoint, _same)
+PUSH = Kind('"all", "best", "every N" or "off"', _push, _same)
+BEST = Kind("N:METRIC:min or N:METRIC:max", _best, _same)

@@ -21,9 +21,10 @@ from trainctl.errors import ConfigError, UsageError
 
 
 class Settings(NamedTuple):
-    """Frozen. Paths are absolute, durations are seconds, None is "not set" ("off" for a patience).
+    """Frozen. None is "not set" ("off" for a patience).
 
-    Same names as in `KEYS`; `origins` holds only what is not a default.
+    Paths are absolute, durations are seconds, sizes are bytes. Same names as in `KEYS`;
+    `origins` holds only what is not a default.
     """
 
     home: str
@@ -41,6 +42,16 @@ class Settings(NamedTuple):
     stall_after: float | None
     disk_warn_gb: float
     name: str | None
+    store: str | None
+    store_endpoint: str | None
+    store_region: str | None
+    store_profile: str | None
+    push: str
+    keep_last: int | None
+    keep_best: str | None
+    keep_every: int | None
+    max_size: int | None
+    kept_limit: int
     origins: Mapping[str, str]
 
     def value(self, key: str) -> object:
@@ -217,7 +228,10 @@ def _apply(
 
 
 def _resolved(found: Given, path: str, folder: str, environ: Mapping[str, str]) -> str:
-    key, path = found.key, expanded(path, environ)
+    key = found.key
+    if key.name == "store" and "://" in path:
+        return path
+    path = expanded(path, environ)
     if key.name == "python" and "/" not in path:
         return path  # a name on PATH
     if key.name == "home" and not os.path.isabs(path):

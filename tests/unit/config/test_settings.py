@@ -174,6 +174,11 @@ def test_an_unknown_key_is_named_with_its_line_and_what_was_meant(world: World):
         ("python = ''", "python must be text"),
         ("checkpoint_dir = 2024-01-01", "not a date"),
         ("grace = {a = 1}", "not a table"),
+        ("push = 'every 0'", 'or "off", not text "every 0"'),
+        ("keep_last = 0", "above zero"),
+        ("keep_best = '2:loss'", "after N come the metric's name and min or max"),
+        ("max_size = 'much'", "'much' is not a size"),
+        ("max_size = true", "a size (500MB"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_type_and_an_example(
@@ -242,9 +247,37 @@ def test_a_wrong_option_is_a_wrong_command_line(world: World):
         world.load().with_flags({"max_hours": "many"}, "/")
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("store = 'gs://bucket/x'", 'store must be s3://BUCKET/PREFIX, or a folder, not text "gs'),
+        ("store = 's3://key:secret@bucket'", "store must be"),
+        ("store = 's3://'", "store must be"),
+        ("store_endpoint = 'minio:9000'", "a URL of https or http"),
+        ("store_endpoint = 'https://me:secret@host'", "without a user"),
+    ],
+)
+def test_what_no_store_can_be_is_refused(world: World, line: str, message: str):
+    world.user.write_text(f"{line}\n")
+    with pytest.raises(ConfigError, match=message.replace("(", r"\(")):
+        world.load()
+
+
+def test_a_store_is_a_url_or_a_folder_and_never_the_choice_of_a_project(world: World):
+    world.says("trainctl.toml", "store = 's3://elsewhere/x'\n")
+    with pytest.raises(ConfigError, match="may not be set by a project"):
+        world.load()
+    world.says("trainctl.toml", "push = 'every  3'\n")
+    assert world.load(TRAINCTL_STORE="s3://bucket/a/../b").store == "s3://bucket/a/../b"
+    assert world.load(TRAINCTL_STORE="~/kept").store == f"{world.environ['HOME']}/kept"
+    assert world.load(TRAINCTL_STORE="kept").store == f"{world.project}/kept"
+    assert world.load().push == "every 3"
+
+
 def test_values_are_shown_as_one_would_type_them(world: World):
     world.says("trainctl.toml", 'stall_after = "off"\ntags = ["a", "ü"]\n')
     settings = world.load()
     shown = [settings.text(name) for name in ("grace", "stall_after", "tags", "python", "retries")]
     assert shown == ['"30s"', '"off"', '["a", "ü"]', "not set", "0"]
+    assert settings.text("kept_limit") == '"20GB"'
     assert BY_NAME["retries"].variable == "TRAINCTL_RETRIES"
