@@ -34,6 +34,7 @@ Examples:
   trainctl run --gpus 1 --wait -m mypackage.train
   trainctl run --nproc auto --retries 2 train.py
   trainctl run --env HF_TOKEN accelerate launch train.py
+  trainctl run --store s3://my-bucket/checkpoints train.py
 """
 
 
@@ -90,6 +91,10 @@ def options(command: click.Command) -> click.Command:
         click.option(
             "--checkpoint-dir", metavar="DIR", help="Where the script writes checkpoints."
         ),
+        click.option(
+            "--store", metavar="URL|DIR", help="Send its checkpoints there as they are made."
+        ),
+        click.option("--push", metavar="all|best|'every N'|off", help="Which of them are sent."),
         click.option("--grace", metavar="30s", help="How long it may take to save when stopped."),
         click.option("--python", metavar="PATH", help="The Python for a script."),
         click.option("--cwd", metavar="DIR", help="As if typed in this folder."),
@@ -140,7 +145,17 @@ def _run(typed: list[str], given: dict[str, Any]) -> int:
     return foreground.attend(here, started, attention)
 
 
-_FLAGS = ("gpus", "max_hours", "retries", "checkpoint_dir", "grace", "python", "env_file")
+_FLAGS = (
+    "gpus",
+    "max_hours",
+    "retries",
+    "checkpoint_dir",
+    "store",
+    "push",
+    "grace",
+    "python",
+    "env_file",
+)
 
 
 def _start(here: Here, typed: list[str], given: dict[str, Any]) -> Started:

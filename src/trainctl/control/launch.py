@@ -13,7 +13,16 @@ from trainctl.checkpoints.folders import checkpoint_folders
 from trainctl.checkpoints.resume import resume_arguments
 from trainctl.checkpoints.script import read_script
 from trainctl.config import Settings
-from trainctl.control import attempts, cards, code, environment, journal, staging, versions
+from trainctl.control import (
+    attempts,
+    cards,
+    code,
+    environment,
+    journal,
+    keeping,
+    staging,
+    versions,
+)
 from trainctl.control.interpreter import Command, resolve
 from trainctl.control.pythons import world_of
 from trainctl.control.wiring import Here
@@ -153,6 +162,10 @@ def _job(here: Here, request: Request, settings: Settings, command: Command, nam
         host=_host(),
         trainctl=__version__,
         rerun_of=request.rerun_of,
+        store=keeping.store_of(settings),
+        push=settings.push,
+        retention=keeping.retention_of(settings),
+        kept_bytes=settings.kept_limit,
     )
 
 

@@ -46,6 +46,10 @@ class Job(NamedTuple):
     host: dict[str, Any]
     trainctl: str
     rerun_of: str | None = None
+    store: dict[str, str] | None = None  # url, endpoint, region, profile; no secret
+    push: str = "all"  # all | best | every N | off
+    retention: dict[str, Any] | None = None  # as kit.retention writes it
+    kept_bytes: int = 20_000_000_000
     schema: int = SCHEMA
 
     def to_json(self) -> dict[str, Any]:
