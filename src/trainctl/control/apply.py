@@ -59,7 +59,9 @@ def _submit(here: Here, target: Target) -> None:
     job = jobs.read(run)
     asked = number in target.record.asked.requested
     plan = launch.read(run, number) if asked else None
-    plan = plan or launch.render_retry(run, job.to_json(), number)
+    if plan is None:
+        choice = launch.choose_for_retry(run, job.to_json(), number)
+        plan = launch.render_retry(run, job.to_json(), number, choice.path)
     fields = {"attempt": number, "automatic": plan.automatic, "from": plan.resumed_from}
     with journal.unchanged(run, target.record) as still:
         if not still:

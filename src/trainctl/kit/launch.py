@@ -14,7 +14,8 @@ from trainctl.kit.names import RunFolder
 from trainctl.kit.process import RUN_MARK
 
 if TYPE_CHECKING:
-    from trainctl.kit import checkpoints
+    from trainctl.kit.choosing import Choice
+    from trainctl.kit.manifest import Pace
 
 
 class Launch(NamedTuple):
@@ -33,6 +34,10 @@ class Launch(NamedTuple):
     extra: List[str]  # arguments added by hand since the first attempt; later attempts keep them
 
     def write(self, run: RunFolder, attempt: int) -> None:
+        if self.resumed_from is not None:
+            from trainctl.kit import heirs
+
+            heirs.note(run, attempt, self.resumed_from)
         files.write_json(run.launch(attempt), self._asdict())
 
 
@@ -98,18 +103,38 @@ def render(
     )
 
 
-def render_retry(run: RunFolder, job: Mapping[str, Any], attempt: int) -> Launch:
+def choose_for_retry(
+    run: RunFolder, job: Mapping[str, Any], attempt: int, pace: Optional[Pace] = None
+) -> Choice:
+    """What attempt `attempt` goes on from when nobody is there to ask, and what it passes over.
+
+    The newest checkpoint of the run that holds; else what the attempt before it began with, as
+    long as that holds. Reads all of what it chooses. Raises ChangedError, and what pace raises.
+    """
+    from trainctl.kit import candidates, choosing
+
+    if job["resume"]["mode"] == "never":
+        return choosing.Choice(None, False, [])
+    checker = choosing.Checker(candidates.home_of(run).manifests, pace=pace)
+    choice = choosing.choose(run, job, checker)
+    before = read(run, attempt - 1)
+    if choice.candidate is not None or before is None or before.resumed_from is None:
+        return choice
+    begun = candidates.at(before.resumed_from)
+    held = checker.held(begun.found) if begun is not None else choosing.Held()
+    if begun is None or held.why is not None:
+        return choice
+    return choosing.Choice(begun, held.verified, choice.passed)
+
+
+def render_retry(
+    run: RunFolder, job: Mapping[str, Any], attempt: int, checkpoint: Optional[str]
+) -> Launch:
     """How attempt `attempt` is started when nobody is there to ask: as the one before it was.
 
-    It goes on from the newest checkpoint that the run wrote, else from where that one began.
+    checkpoint: what it goes on from, as `choose_for_retry` and `aside.make` have it.
     """
     before = read(run, attempt - 1)
-    checkpoint: Optional[str] = None
-    if job["resume"]["mode"] != "never":
-        newest = newest_checkpoint(job)
-        begun = before.resumed_from if before else None
-        checkpoint = begun if begun is not None and os.path.exists(begun) else None
-        checkpoint = newest.path if newest is not None else checkpoint
     return render(
         run,
         job,
@@ -189,11 +214,3 @@ def forget_environment(run: RunFolder) -> None:
     for found in os.listdir(run.path):
         if found == name or found.startswith(f".{name}."):
             files.remove(os.path.join(run.path, found))
-
-
-def newest_checkpoint(job: Mapping[str, Any]) -> Optional[checkpoints.Found]:
-    """The newest complete checkpoint that this run, which does not live now, wrote."""
-    from trainctl.kit import checkpoints, completeness
-
-    found = checkpoints.scan(job["checkpoint_dirs"], since=float(job["created"]) - 1)
-    return completeness.newest_complete(found)

@@ -107,8 +107,8 @@ def test_a_crash_is_retried_from_the_newest_whole_checkpoint(yard: Yard) -> None
         "import os, sys\n"
         "print(os.environ.get('TRAINCTL_RESUME_FROM'), sys.argv[1:])\n"
         "folder = os.environ['TRAINCTL_CHECKPOINT_DIR']\n"
-        "open(os.path.join(folder, 'step-1.pkl'), 'wb').write(b'\\x80.')\n"
-        "open(os.path.join(folder, 'step-2.pkl'), 'wb').write(b'\\x80cut')\n"
+        "open(os.path.join(folder, 'step-1.pkl'), 'wb').write(b'\\x80\\x04.')\n"
+        "open(os.path.join(folder, 'step-2.pkl'), 'wb').write(b'\\x80\\x04cut')\n"
         "sys.exit(0 if os.environ['TRAINCTL_ATTEMPT'] == '2' else 5)\n"
     )
     resume = {"mode": "auto", "args": ["--from", "{checkpoint}"], "why": ""}
