@@ -1,0 +1,171 @@
+"""What a list shows of one checkpoint: found out once, then believed while its files stay."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Mapping
+from typing import NamedTuple, Self
+
+from trainctl.checkpoints.cache import Cache, Row
+from trainctl.kit import contents
+from trainctl.kit.names import Home
+
+VERIFIED, CHANGED, UNVERIFIED = "yes", "changed", "no"
+_METRICS = 32  # of one checkpoint; more are not kept
+
+
+class Facts(NamedTuple):
+    """What only reading it tells; the fields are JSON. incomplete: why; "" when it is whole."""
+
+    format: str
+    framework: str
+    step: int | None
+    epoch: float | None
+    loss: float | None
+    metrics: dict[str, float]
+    best: list[str | float] | None
+    incomplete: str
+
+
+class Look(NamedTuple):
+    """One checkpoint. size in bytes, mtime in seconds since the epoch: of its newest file.
+
+    verified: whether a manifest stands for it; "changed" when it was written to since.
+    """
+
+    path: str
+    facts: Facts
+    size: int
+    mtime: float
+    files: int
+    verified: str
+    pinned: bool
+
+
+class _Known(NamedTuple):
+    """A row of the cache. seen: how its files were; manifest: how that file was."""
+
+    seen: list[int]
+    key: str
+    manifest: list[int] | None
+    verified: str
+    facts: Facts
+
+    @classmethod
+    def of(cls, row: Row | None) -> Self | None:
+        try:
+            seen, key, manifest, verified, facts = row or ()
+            return cls(seen, key, manifest, verified, Facts(*facts))
+        except (TypeError, ValueError):
+            return None
+
+
+class Looker:
+    """Looks at checkpoints of this state folder; remembers what it saw of each folder."""
+
+    def __init__(self, home: Home, cache: Cache, now: float) -> None:
+        self._home = home
+        self._cache = cache
+        self._now = now
+        self._rows: dict[tuple[int, ...], dict[str, Row]] = {}
+        self._news: dict[tuple[int, ...], dict[str, Row]] = {}
+        self._has_state = os.path.isdir(home.manifests) or os.path.isdir(home.pins)
+
+    def look(self, path: str, folder: tuple[int, int, int, int]) -> Look:
+        """folder: the mark of the one that it lies in, by which rows are kept.
+
+        Raises OSError where it is gone; what cannot be read is told as incomplete.
+        """
+        if folder not in self._rows:
+            self._rows[folder] = self._cache.rows(folder)
+        name = os.path.basename(path)
+        seen = contents.stats(path)
+        mark = _mark(seen)
+        known = _Known.of(self._rows[folder].get(name))
+        facts = known.facts if known and known.seen == mark else _read(path, seen, self._now)
+        key = known.key if known else ""
+        if self._has_state and not key:
+            from trainctl.kit.manifest import key_of
+
+            key = key_of(path)
+        filed = _filed(self._home, key)
+        if known and known.seen == mark and known.manifest == filed:
+            verified = known.verified
+        else:
+            verified = _verified(self._home, path, filed)
+        newest = max((one.st_mtime_ns for one in seen.values()), default=0)
+        now_known = _Known(mark, key, filed, verified, facts)
+        is_settled = not facts.incomplete and not self._cache.is_fresh(max(mark[2], newest))
+        if is_settled and now_known != known:  # what it lacks may lie beside it
+            self._news.setdefault(folder, {})[name] = [*now_known]
+        pinned = self._has_state and os.path.lexists(os.path.join(self._home.pins, f"{key}.json"))
+        size = sum(one.st_size for one in seen.values())
+        return Look(path, facts, size, newest / 1e9, len(seen), verified, pinned)
+
+    def keep(self) -> None:
+        """Leave what was found out to the next command."""
+        for folder, news in self._news.items():
+            self._cache.keep_rows(folder, {**self._rows[folder], **news})
+        self._news.clear()
+
+
+def _mark(seen: Mapping[str, os.stat_result]) -> list[int]:
+    """Equal only while no file of it was written, replaced, added or removed."""
+    each = [
+        (name, s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns)
+        for name, s in seen.items()
+    ]
+    text = repr(each).encode()
+    newest = max((one[5] for one in each), default=0)
+    return [len(each), sum(one[3] for one in each), newest, zlib.crc32(text), zlib.adler32(text)]
+
+
+def _filed(home: Home, key: str) -> list[int] | None:
+    """How the manifest's file is; None where there is none."""
+    try:
+        seen = os.stat(os.path.join(home.manifests, f"{key}.json"))
+    except OSError:
+        return None
+    return [seen.st_ino, seen.st_size, seen.st_mtime_ns]
+
+
+def _verified(home: Home, path: str, filed: list[int] | None) -> str:
+    if filed is None:
+        return UNVERIFIED
+    from trainctl.kit import manifest
+
+    known = manifest.read(home.manifests, path)
+    if known is None:
+        return UNVERIFIED
+    return VERIFIED if manifest.stands(known, path) else CHANGED
+
+
+def _read(path: str, seen: Mapping[str, os.stat_result], now: float) -> Facts:
+    from trainctl.checkpoints.formats import registry
+    from trainctl.checkpoints.source import LocalSource
+    from trainctl.kit import completeness
+    from trainctl.kit.checkpoints import Found, step_of
+
+    step = step_of(os.path.basename(path))
+    newest = max((one.st_mtime for one in seen.values()), default=0.0)
+    size = sum(one.st_size for one in seen.values())
+    found = Found(path, step, size, newest, "" not in seen)
+    try:
+        with LocalSource(path) as source:
+            told = registry.inspect(source)
+    except OSError as error:
+        why = f"cannot be read: {error.strerror or error}"
+        return Facts("", "", step, None, None, {}, None, why)
+    why = "; ".join(told.findings[:1])
+    why = why or completeness.incompleteness(found, writers_alive=True, now=now) or ""
+    return Facts(
+        told.format,
+        f"{told.framework} {told.version}".strip(),
+        step if told.step is None else told.step,
+        told.epoch,
+        told.loss,
+        dict([*told.metrics.items()][:_METRICS]),
+        [*told.best_metric] if told.best_metric else None,
+        why,
+    )

@@ -1,0 +1,147 @@
+"""Is it whole? Structure first, then every byte, against the manifest or its own checksums."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from trainctl.checkpoints.formats import registry
+from trainctl.checkpoints.formats.protocol import Inspection, Tensor
+from trainctl.checkpoints.source import LocalSource
+from trainctl.kit import completeness, contents, manifest
+from trainctl.kit.checkpoints import Found, step_of
+from trainctl.kit.hashing import ChangedError, Damage, Pace
+from trainctl.kit.manifest import About, Manifest
+
+_THREADS = 4  # more than disks and memory feed
+_NAMED = 3  # tensors that a finding names; the rest are counted
+
+
+class Finding(NamedTuple):
+    """What is wrong: a sentence. file, tensors and bytes where they are known; end is behind."""
+
+    what: str
+    file: str = ""
+    tensors: tuple[str, ...] = ()
+    start: int | None = None
+    end: int | None = None
+
+
+class Verified(NamedTuple):
+    """findings: empty means that every byte is as it should be.
+
+    manifest: the one that it was held against, or that was made because it passed without one.
+    checked: what it was held against, in the order in which it was. bytes: how many it holds.
+    """
+
+    path: str
+    format: str
+    findings: tuple[Finding, ...]
+    checked: tuple[str, ...]
+    manifest: Manifest | None = None
+    was_made: bool = False
+    bytes: int = 0
+
+
+def verify(
+    path: str,
+    manifests: str,
+    *,
+    deep: bool = False,
+    renew: bool = False,
+    pace: Pace | None = None,
+    about: About | None = None,
+) -> Verified:
+    """Hold a checkpoint against all that is known of it; one that has no manifest gets one.
+
+    manifests: the folder where they stand. deep: also ask the format's own checksums where a
+    manifest has answered. renew: what is there now is meant, so a manifest that it differs from
+    is replaced. about: where it comes from, for a manifest that is made.
+    pace is told of bytes read, from several threads. Raises OSError where it cannot be read.
+    """
+    size = sum(seen.st_size for seen in contents.stats(path).values())
+    with LocalSource(path) as source:
+        reader = registry.recognise(source)
+        inspection = reader.inspect(source)
+        wrong = [Finding(what) for what in _structure(path, inspection)]
+        known = None if renew else manifest.read(manifests, path)
+        checked = ["structure"]
+        if known is not None:
+            checked.append("manifest")
+            wrong += located(_compare(known, path, pace), inspection.tensors)
+        if deep or known is None:
+            checked.append("checksums")
+            wrong += [Finding(what) for what in reader.verify(source)]
+    made = None
+    if known is None and not wrong:
+        try:
+            made = _make(path, about or _about(path, inspection), pace)
+            manifest.write(manifests, made)
+        except ChangedError:
+            wrong.append(Finding("it was written to while it was read"))
+    findings = tuple(dict.fromkeys(wrong))
+    return Verified(
+        path, reader.name, findings, tuple(checked), known or made, made is not None, size
+    )
+
+
+def _structure(path: str, inspection: Inspection) -> list[str]:
+    """What its own headers and directories say, and what a half-written one would show."""
+    if inspection.findings:
+        return list(inspection.findings)
+    seen = contents.stats(path)
+    newest = max((one.st_mtime for one in seen.values()), default=0.0)
+    size = sum(one.st_size for one in seen.values())
+    found = Found(path, step_of(os.path.basename(path)), size, newest, "" not in seen)
+    why = completeness.incompleteness(found, writers_alive=False)
+    return [why] if why else []
+
+
+def _compare(known: Manifest, path: str, pace: Pace | None) -> list[Damage]:
+    with ThreadPoolExecutor(_threads()) as pool:
+        return manifest.check(known, path, pace, pool.map)
+
+
+def _make(path: str, about: About, pace: Pace | None) -> Manifest:
+    with ThreadPoolExecutor(_threads()) as pool:
+        return manifest.make(path, about, pace, pool.map)
+
+
+def _threads() -> int:
+    return min(_THREADS, os.cpu_count() or 1)
+
+
+def _about(path: str, inspection: Inspection) -> About:
+    """What a manifest tells of a checkpoint that no run of ours has made."""
+    metrics = dict(inspection.metrics)
+    if inspection.loss is not None:
+        metrics.setdefault("loss", inspection.loss)
+    step = inspection.step
+    return About(step=step_of(os.path.basename(path)) if step is None else step, metrics=metrics)
+
+
+def located(damages: Iterable[Damage], tensors: Sequence[Tensor]) -> list[Finding]:
+    """Damage to files, told with the tensors whose bytes it touches."""
+    return [_located(damage, tensors) for damage in damages]
+
+
+def _located(damage: Damage, tensors: Sequence[Tensor]) -> Finding:
+    touched = tuple(tensor.name for tensor in tensors if _touches(damage, tensor))
+    what = f"{damage.file} {damage.what}" if damage.file else f"it {damage.what}"
+    if damage.start is not None:
+        what += f", in bytes {damage.start} to {damage.end}"
+    if touched:
+        more = len(touched) - _NAMED
+        what += f": {', '.join(touched[:_NAMED])}{f' and {more} more' if more > 0 else ''}"
+    return Finding(what, damage.file, touched, damage.start, damage.end)
+
+
+def _touches(damage: Damage, tensor: Tensor) -> bool:
+    """Of a file that is damaged nobody knows where, every tensor may be."""
+    if tensor.file != damage.file or tensor.start is None or tensor.end is None:
+        return False
+    if damage.start is None or damage.end is None:
+        return False
+    return tensor.start < damage.end and damage.start < tensor.end

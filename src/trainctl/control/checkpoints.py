@@ -1,0 +1,124 @@
+"""Which checkpoints a word on the command line means: a path, a run, or a URL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from trainctl.errors import NotFoundError
+from trainctl.kit.names import Home, RunFolder
+
+PATH, RUN, URL = "path", "run", "url"
+_CLOSE = 2000  # names of one folder among which a mistyped one is looked for
+
+
+class Ground(NamedTuple):
+    """Where a command stands, as far as looking at a path needs it: no settings are read."""
+
+    cwd: str
+    environ: Mapping[str, str]
+    home: Home
+
+
+class Target(NamedTuple):
+    """What a word means. path: absolute; of a URL, that; of a run, its folder."""
+
+    kind: str
+    text: str
+    path: str
+
+    @property
+    def run(self) -> RunFolder:
+        return RunFolder(self.path)
+
+
+def ground(cwd: str, environ: Mapping[str, str]) -> Ground:
+    """Raises ConfigError where the user's own settings name the state folder, and are wrong."""
+    return Ground(cwd, environ, Home(_home(cwd, environ)))
+
+
+def _home(cwd: str, environ: Mapping[str, str]) -> str:
+    """Only the user's own file may name another folder; most have none, or do not."""
+    named = environ.get("TRAINCTL_HOME", "")
+    if named and not named.startswith("~"):
+        return os.path.join(cwd, named)
+    from trainctl.config import places
+
+    if named:
+        return os.path.join(cwd, places.expanded(named, environ))
+    try:
+        with open(places.user_place(cwd, environ).path, "rb") as file:
+            may_name = b"home" in file.read()
+    except OSError:
+        may_name = False
+    if not may_name:
+        return places.expanded("~/.trainctl", environ)
+    from trainctl.config import load
+
+    return load(cwd, environ).home
+
+
+def resolve(where: Ground, text: str | None) -> Target:
+    """What this word means. A path that is there wins over a run; None is the newest run.
+
+    Where there is no run yet, None is the current folder. Raises NotFoundError with what is close,
+    UsageError where several runs begin so.
+    """
+    if text is None:
+        return _newest(where)
+    if "://" in text and not text.startswith("file://"):
+        return Target(URL, text, text)
+    path = os.path.join(where.cwd, os.path.expanduser(text.removeprefix("file://")))
+    if os.path.lexists(path):
+        return Target(PATH, text, os.path.normpath(path))
+    run = _run(where, text)
+    if run is not None:
+        return Target(RUN, run.name, run.path)
+    raise NotFoundError(f"there is no checkpoint, folder or run {text!r}", hint=_hint(path, where))
+
+
+def local(where: Ground, text: str) -> str:
+    """The path of one checkpoint, for what works on files only. Raises NotFoundError."""
+    path = os.path.join(where.cwd, os.path.expanduser(text.removeprefix("file://")))
+    if not os.path.lexists(path):
+        raise NotFoundError(f"there is no checkpoint {text!r}", hint=_hint(path, where))
+    return os.path.normpath(path)
+
+
+def _newest(where: Ground) -> Target:
+    if os.path.isdir(where.home.runs):
+        run = _run(where, None)
+        if run is not None:
+            return Target(RUN, run.name, run.path)
+    return Target(PATH, ".", where.cwd)
+
+
+def _run(where: Ground, text: str | None) -> RunFolder | None:
+    from trainctl.control import lookup
+    from trainctl.control.wiring import connect
+
+    if text is not None and ("/" in text or not os.path.isdir(where.home.runs)):
+        return None
+    try:
+        return lookup.find(connect(where.cwd, where.environ), text)
+    except NotFoundError:
+        return None
+
+
+def _hint(path: str, where: Ground) -> str:
+    """What may have been meant: a name that is close to it in the nearest folder that is there."""
+    import difflib
+
+    folder, name = os.path.split(path)
+    while not os.path.isdir(folder):
+        folder, name = os.path.split(folder)
+    try:
+        names = os.listdir(folder)[:_CLOSE]
+    except OSError:
+        names = []
+    close = difflib.get_close_matches(name, names, 3, 0.6)
+    if not close:
+        return "trainctl checkpoint list"
+    near = [os.path.relpath(os.path.join(folder, found), where.cwd) for found in close]
+    return f"did you mean {' or '.join(near)}?"
