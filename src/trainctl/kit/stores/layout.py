@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import NamedTuple, Optional, Tuple
+from typing import Mapping, NamedTuple, Optional, Tuple
 
 from trainctl.kit import manifest as manifests
 from trainctl.kit.manifest import Manifest
@@ -21,7 +21,10 @@ _KEY = re.compile(r"runs/([^/]+)/(\d{1,9})-(\d{1,18}|x)-([0-9a-f]{12})")
 
 
 class Shelved(NamedTuple):
-    """A whole checkpoint in a store. attempt: 0 where no run of ours made it; made: a time."""
+    """A whole checkpoint in a store. attempt: 0 where no run of ours made it; made: a time.
+
+    metrics: as its manifest has them.
+    """
 
     key: str
     run: str
@@ -32,6 +35,7 @@ class Shelved(NamedTuple):
     files: int
     made: float
     pinned: bool
+    metrics: Mapping[str, float] = {}
 
 
 def key_for(manifest: Manifest) -> str:
@@ -113,4 +117,5 @@ def told(key: str, manifest: Manifest, *, pinned: bool = False) -> Shelved:
         len(manifest.files),
         manifest.made,
         pinned,
+        manifest.about.metrics,
     )
