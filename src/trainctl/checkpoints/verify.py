@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from trainctl.checkpoints.formats import registry
 from trainctl.checkpoints.formats.protocol import Inspection, Tensor
@@ -13,7 +12,8 @@ from trainctl.checkpoints.source import LocalSource
 from trainctl.kit import completeness, contents, manifest
 from trainctl.kit.checkpoints import Found, step_of
 from trainctl.kit.hashing import ChangedError, Damage, Pace
-from trainctl.kit.manifest import About, Manifest
+from trainctl.kit.manifest import About, Each, Manifest
+from trainctl.kit.stores.together import Shared, together
 
 _THREADS = 4  # more than disks and memory feed
 _NAMED = 3  # tensors that a finding names; the rest are counted
@@ -33,7 +33,8 @@ class Verified(NamedTuple):
     """findings: empty means that every byte is as it should be.
 
     manifest: the one that it was held against, or that was made because it passed without one.
-    checked: what it was held against, in the order in which it was. bytes: how many it holds.
+    checked: what it was held against, in the order in which it was. was_rewritten: files have
+    other times than when their manifest was made. bytes: how many it holds.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Verified(NamedTuple):
     checked: tuple[str, ...]
     manifest: Manifest | None = None
     was_made: bool = False
+    was_rewritten: bool = False
     bytes: int = 0
 
 
@@ -61,30 +63,44 @@ def verify(
     is replaced. about: where it comes from, for a manifest that is made.
     pace is told of bytes read, from several threads. Raises OSError where it cannot be read.
     """
+    shared = Shared(pace or _unpaced)
+    each = _side_by_side(shared)
     size = sum(seen.st_size for seen in contents.stats(path).values())
+    known = None if renew else manifest.read(manifests, path)
     with LocalSource(path) as source:
         reader = registry.recognise(source)
         inspection = reader.inspect(source)
         wrong = [Finding(what) for what in _structure(path, inspection)]
-        known = None if renew else manifest.read(manifests, path)
-        checked = ["structure"]
         if known is not None:
-            checked.append("manifest")
-            wrong += located(_compare(known, path, pace), inspection.tensors)
+            wrong += located(manifest.check(known, path, shared, each), inspection.tensors)
         if deep or known is None:
-            checked.append("checksums")
             wrong += [Finding(what) for what in reader.verify(source)]
     made = None
     if known is None and not wrong:
         try:
-            made = _make(path, about or _about(path, inspection), pace)
+            made = manifest.make(path, about or _about(path, inspection), shared, each)
             manifest.write(manifests, made)
         except ChangedError:
             wrong.append(Finding("it was written to while it was read"))
-    findings = tuple(dict.fromkeys(wrong))
     return Verified(
-        path, reader.name, findings, tuple(checked), known or made, made is not None, size
+        path,
+        reader.name,
+        tuple(dict.fromkeys(wrong)),
+        _held(known, deep=deep),
+        known or made,
+        was_made=made is not None,
+        was_rewritten=known is not None and not manifest.stands(known, path),
+        bytes=size,
     )
+
+
+def _held(known: Manifest | None, *, deep: bool) -> tuple[str, ...]:
+    if known is None:
+        return "structure", "checksums"
+    return ("structure", "manifest", "checksums") if deep else ("structure", "manifest")
+
+
+def _unpaced(_: int) -> None: ...
 
 
 def _structure(path: str, inspection: Inspection) -> list[str]:
@@ -99,18 +115,19 @@ def _structure(path: str, inspection: Inspection) -> list[str]:
     return [why] if why else []
 
 
-def _compare(known: Manifest, path: str, pace: Pace | None) -> list[Damage]:
-    with ThreadPoolExecutor(_threads()) as pool:
-        return manifest.check(known, path, pace, pool.map)
+def _side_by_side(shared: Shared) -> Each:
+    """`map` in a few threads. An error in one, and Ctrl-C, end the others at their next chunk."""
 
+    def each(work: Callable[[Any], Any], things: Iterable[Any]) -> list[Any]:
+        done: dict[int, Any] = {}
 
-def _make(path: str, about: About, pace: Pace | None) -> Manifest:
-    with ThreadPoolExecutor(_threads()) as pool:
-        return manifest.make(path, about, pace, pool.map)
+        def one(numbered: tuple[int, Any]) -> None:
+            done[numbered[0]] = work(numbered[1])
 
+        together(enumerate(things), one, min(_THREADS, os.cpu_count() or 1), shared)
+        return [done[number] for number in sorted(done)]
 
-def _threads() -> int:
-    return min(_THREADS, os.cpu_count() or 1)
+    return each
 
 
 def _about(path: str, inspection: Inspection) -> About:

@@ -1,0 +1,53 @@
+"""How far a long reading is, on a terminal's stderr; elsewhere it says nothing."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import Self
+
+from trainctl.cli import output
+
+_SECONDS = 0.2  # between two drawings; what is over before the first needs none
+
+
+class Meter:
+    """Counts bytes, from any thread. what: told before them; total: of how many, 0 if unknown."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what = what
+        self._total = total
+        self._done = 0
+        self._lock = threading.Lock()
+        self._began = self._drawn = time.monotonic()
+        self._is_shown = False
+        self._is_terminal = sys.stderr.isatty()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+    def add(self, count: int) -> None:
+        with self._lock:
+            self._done += count
+            now = time.monotonic()
+            if not self._is_terminal or now - self._drawn < _SECONDS:
+                return
+            self._drawn = now
+            self._draw(now - self._began)
+
+    def _draw(self, seconds: float) -> None:
+        self._is_shown = True
+        rate = self._done / max(seconds, 1e-9)
+        text = f"{self._what}: {output.size(self._done)}"
+        if self._total:
+            left = max(0, self._total - self._done) / max(rate, 1)
+            share = min(100, 100 * self._done // self._total)
+            text += f" of {output.size(self._total)}, {share} %, {output.duration(left)} left"
+        sys.stderr.write(f"\r\x1b[K{text}, {output.size(rate)}/s")
+        sys.stderr.flush()

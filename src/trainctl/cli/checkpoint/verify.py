@@ -1,0 +1,96 @@
+"""`trainctl checkpoint verify`: is it whole? Structure, then every byte."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from trainctl.cli import output, stand
+from trainctl.cli.checkpoint.meter import Meter
+from trainctl.telemetry.escapes import neutralise
+
+if TYPE_CHECKING:
+    from trainctl.checkpoints.verify import Finding, Verified
+
+HELP = """\
+Check that checkpoints are whole: structure, then every byte against the manifest, or, where there
+is none yet, against the format's own checksums. One that passes without a manifest gets one.
+
+WHAT is a checkpoint, a folder with some, a run (all of its own), or a URL. Exit code 0: all are
+whole; 1: one is damaged or not complete.
+
+\b
+Examples:
+  trainctl checkpoint verify out/checkpoint-400
+  trainctl checkpoint verify out/ --deep
+  trainctl checkpoint verify train-7f
+  trainctl checkpoint verify out/last.pt --renew      your script has rewritten it since
+"""
+
+
+@click.command("verify", help=HELP)
+@click.argument("what", nargs=-1, required=True, metavar="WHAT...")
+@click.option(
+    "--deep", is_flag=True, help="The format's own checksums too, where a manifest has answered."
+)
+@click.option("--renew", is_flag=True, help="What is there now is meant: make its manifest anew.")
+@click.option("--json", "as_json", is_flag=True, help="The documented envelope, on stdout.")
+def verify_command(what: tuple[str, ...], *, deep: bool, renew: bool, as_json: bool) -> int:
+    from trainctl.control import checkpoints, verifying
+
+    where = checkpoints.ground(stand.folder(), dict(os.environ))
+    paths = verifying.paths(where, what)
+    done: list[Verified] = []
+    for number, path in enumerate(paths, 1):
+        with Meter(f"{number} of {len(paths)}", verifying.size(path)) as meter:
+            done.append(verifying.verify(where, path, deep=deep, renew=renew, pace=meter.add))
+        if not as_json:
+            _print(done[-1])
+    whole = all(not one.findings for one in done)
+    if as_json:
+        rows = [to_json(one) for one in done]
+        output.print_json("checkpoint.verify", {"whole": whole, "checkpoints": rows})
+    elif not whole:
+        damaged = sum(1 for one in done if one.findings)
+        output.note(f"{damaged} of {output.counted(len(done), 'checkpoint')} cannot be trusted")
+        output.note("  next: trainctl resume takes the newest that is whole; or fetch this one")
+        output.note("  again: trainctl checkpoint pull")
+    return 0 if whole else 1
+
+
+def _print(one: Verified) -> None:
+    path = neutralise(output.home_short(one.path))
+    if one.findings:
+        output.line(f"{path}  NOT WHOLE  {output.size(one.bytes)}  {one.format}")
+        for finding in one.findings:
+            output.line(f"  {neutralise(finding.what)}")
+        if one.was_rewritten:
+            path = neutralise(shlex.quote(one.path))
+            output.line("  it was written to since its manifest was made; where that was meant:")
+            output.line(f"  trainctl checkpoint verify --renew {path}")
+        return
+    held = " and ".join(one.checked)
+    output.line(f"{path}  whole  {output.size(one.bytes)}  {one.format}  by {held}")
+    if one.was_made and one.manifest is not None:
+        output.line(f"  it has a manifest now: {one.manifest.id[:12]}")
+
+
+def to_json(one: Verified) -> dict[str, Any]:
+    return {
+        "path": one.path,
+        "format": one.format,
+        "whole": not one.findings,
+        "findings": [_finding(finding) for finding in one.findings],
+        "checked": list(one.checked),
+        "manifest": one.manifest.id if one.manifest else None,
+        "manifest_was_made": one.was_made,
+        "was_rewritten": one.was_rewritten,
+        "size": one.bytes,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {**finding._asdict(), "tensors": list(finding.tensors)}

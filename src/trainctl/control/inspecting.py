@@ -1,0 +1,143 @@
+"""Open one checkpoint by the word that names it, and gather what is known of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from trainctl.checkpoints.formats import registry
+from trainctl.checkpoints.formats.protocol import Inspection, Resuming
+from trainctl.checkpoints.source import LocalSource, Source
+from trainctl.control import checkpoints
+from trainctl.control.checkpoints import PATH, RUN, Ground, Target
+from trainctl.errors import TrainctlError, UsageError
+from trainctl.kit import contents
+
+if TYPE_CHECKING:
+    from trainctl.kit.manifest import Manifest
+    from trainctl.records.lineage import Lineage
+
+
+class Known(NamedTuple):
+    """What is known of one checkpoint besides what its reader says.
+
+    modified: seconds since the epoch, of its newest file; None where it is in a store. incomplete:
+    why, "" when it is whole. stands: whether nothing was written to it since its manifest.
+    """
+
+    size: int
+    files: int
+    modified: float | None
+    incomplete: str
+    manifest: Manifest | None
+    stands: bool
+    pinned: bool
+    lineage: Lineage | None
+
+
+@contextmanager
+def opened(where: Ground, text: str) -> Generator[tuple[Target, Source]]:
+    """The checkpoint that this names, in a folder or in a store.
+
+    Raises UsageError for what is a run, or a folder of several; NotFoundError, TrainctlError.
+    """
+    target = checkpoints.resolve(where, text)
+    if target.kind == RUN:
+        raise UsageError(
+            f"{target.text} is a run; name one of its checkpoints",
+            hint=f"trainctl checkpoint list {target.text}",
+        )
+    if target.kind == PATH:
+        try:
+            with LocalSource(target.path) as source:
+                yield target, source
+        except OSError as error:
+            name = error.filename or text
+            raise TrainctlError(
+                f"{name}: {error.strerror or error}", hint="ls -l shows whose it is"
+            ) from error
+        return
+    from trainctl.control import stores
+    from trainctl.control.wiring import connect
+
+    with stores.told():
+        from trainctl.checkpoints.remote import StoreSource
+
+        store, key = stores.locate(connect(where.cwd, where.environ), target.path)
+        yield target, StoreSource(store, key)
+
+
+def inspect(target: Target, source: Source) -> tuple[Inspection, Resuming]:
+    """What its reader says. Raises UsageError for a folder that only holds checkpoints."""
+    reader = registry.recognise(source)
+    inspection = reader.inspect(source)
+    if target.kind == PATH and source.is_dir and reader is registry.FORMATS[-1]:
+        _refuse_many(target)
+    return inspection, reader.resuming(inspection)
+
+
+def _refuse_many(target: Target) -> None:
+    """A folder that no reader knows may be one with checkpoints in it."""
+    from trainctl.checkpoints import catalogue
+    from trainctl.kit.checkpoints import DEPTH, is_checkpoint_name
+
+    if is_checkpoint_name(os.path.basename(target.path), is_dir=True):
+        return
+    there = catalogue.walk(target.path, depth=DEPTH).total
+    if there:
+        many = "1 checkpoint" if there == 1 else f"{there} checkpoints"
+        raise UsageError(
+            f"{target.text} is no checkpoint but a folder with {many}; name one",
+            hint=f"trainctl checkpoint list {target.text}",
+        )
+
+
+def known(where: Ground, target: Target, source: Source) -> Known:
+    """What this machine knows of it."""
+    sizes = source.files()
+    if target.kind != PATH:
+        filed = getattr(source, "manifest", None)
+        return Known(
+            sum(sizes.values()), len(sizes), None, "", filed, filed is not None, False, None
+        )
+    seen = contents.stats(target.path)
+    newest = max((one.st_mtime for one in seen.values()), default=0.0)
+    filed = _filed(where, target.path)
+    return Known(
+        sum(sizes.values()),
+        len(sizes),
+        newest,
+        _incomplete(target.path, sum(sizes.values()), newest, is_dir=source.is_dir),
+        *filed,
+        _lineage(where, target.path, filed[0]),
+    )
+
+
+def _incomplete(path: str, size: int, newest: float, *, is_dir: bool) -> str:
+    from trainctl.kit import completeness
+    from trainctl.kit.checkpoints import Found
+
+    found = Found(path, None, size, newest, is_dir)
+    return completeness.incompleteness(found, writers_alive=True) or ""
+
+
+def _filed(where: Ground, path: str) -> tuple[Manifest | None, bool, bool]:
+    """Its manifest, whether that stands, and whether it is pinned."""
+    home = where.home
+    if not (os.path.isdir(home.manifests) or os.path.isdir(home.pins)):
+        return None, False, False
+    from trainctl.kit import manifest, pins
+
+    filed = manifest.read(home.manifests, path)
+    stands = filed is not None and manifest.stands(filed, path)
+    return filed, stands, pins.is_pinned(home.pins, path)
+
+
+def _lineage(where: Ground, path: str, filed: Manifest | None) -> Lineage | None:
+    if not os.path.isdir(where.home.runs):
+        return None
+    from trainctl.records import lineage
+
+    return lineage.of(where.home, path, filed.about if filed else None)
