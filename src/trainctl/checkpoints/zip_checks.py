@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from trainctl.checkpoints.findings import Findings
-from trainctl.checkpoints.zip_members import HEADER_BYTES, check_header, read_member
+from trainctl.checkpoints.zip_members import check_header, read_member
 from trainctl.checkpoints.zips import DESCRIPTOR, Directory, Member, Span
 
 _BLOCK = 1 << 20
@@ -64,7 +64,8 @@ class _Check:
         return findings
 
     def _member(self, member: Member) -> str:
-        start, wrong = check_header(member, self._read(member.header, HEADER_BYTES))
+        name_bytes = 4 * len(member.name)
+        start, wrong = check_header(member, self._read(member.header, 30 + name_bytes, 1_024))
         if wrong:
             return wrong
         if member.method:
@@ -81,7 +82,7 @@ class _Check:
         """Its CRC-32; None where it is cut off."""
         found, end = 0, start + length
         while start < end:
-            data = self._read(start, min(_BLOCK, end - start))
+            data = self._read(start, 1, min(_BLOCK, end - start))
             if not data:
                 return None
             found = zlib.crc32(data, found)
@@ -99,12 +100,13 @@ class _Check:
             return ""
         return f"{member.name[:100]!r} has other sizes or checksum by what follows it"
 
-    def _read(self, start: int, length: int) -> bytes:
+    def _read(self, start: int, least: int, most: int = 0) -> bytes:
+        """At least so many bytes, unless the file ends; more where they are here already."""
         at = start - self._start
-        if at < 0 or at + length > len(self._ahead):
+        if at < 0 or at + least > len(self._ahead):
             self._start, at = start, 0
-            self._ahead = self._span.read(start, max(length, _BLOCK))
-        return self._ahead if at == 0 and length >= len(self._ahead) else self._ahead[at:][:length]
+            self._ahead = self._span.read(start, max(least, _BLOCK))
+        return self._ahead[at : at + max(least, most)]
 
     def _named(self, member: Member, start: int) -> str:
         first = self._span.start + start

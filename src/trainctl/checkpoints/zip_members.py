@@ -12,7 +12,6 @@ _LOCAL = struct.Struct("<4sHHH4xIIIHH")
 _MARK = b"PK\3\4"
 _AHEAD = 1_024  # of padding that is read along; torch aligns to 64
 _IN_64 = 0xFFFFFFFF
-HEADER_BYTES = _LOCAL.size + 2 * 0xFFFF  # at most
 
 
 class Content(NamedTuple):
