@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from trainctl.checkpoints.formats.protocol import Inspection, Scalar, Tensor
 
-_HEAD = ("format", "framework", "step", "epoch", "loss", "world size", "optimizer", "parameters")
+HEAD = ("format", "framework", "step", "epoch", "loss", "world size", "optimizer", "parameters")
 
 
 class Changed(NamedTuple):
@@ -78,7 +78,7 @@ def _facts(of: Inspection) -> dict[str, Scalar]:
         {True: "yes", False: "no", None: None}[of.has_optimizer],
         of.parameters or None,
     )
-    told: dict[str, Scalar] = dict(zip(_HEAD, head, strict=True))
+    told: dict[str, Scalar] = dict(zip(HEAD, head, strict=True))
     if of.best_metric:
         told[f"best {of.best_metric[0]}"] = of.best_metric[1]
     return {**told, **of.metrics, **of.scalars}

@@ -24,3 +24,11 @@ def folder() -> str:
         return os.getcwd()
     except FileNotFoundError:
         raise TrainctlError("the current folder does not exist any more", hint="cd ~") from None
+
+
+def near(path: str) -> str:
+    """A path as one would type it here: relative below the current folder, else with `~`."""
+    from trainctl.cli.output import home_short
+
+    here = folder() + os.sep
+    return path[len(here) :] if path.startswith(here) else home_short(path)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from trainctl.kit.manifest import Manifest
     from trainctl.records.lineage import Lineage
 
+_OPAQUE = "opaque"  # what no reader recognises
+
 
 class Known(NamedTuple):
     """What is known of one checkpoint besides what its reader says.
@@ -71,11 +73,10 @@ def opened(where: Ground, text: str) -> Generator[tuple[Target, Source]]:
 
 def inspect(target: Target, source: Source) -> tuple[Inspection, Resuming]:
     """What its reader says. Raises UsageError for a folder that only holds checkpoints."""
-    reader = registry.recognise(source)
-    inspection = reader.inspect(source)
-    if target.kind == PATH and source.is_dir and reader is registry.FORMATS[-1]:
+    inspection = registry.inspect(source)
+    if target.kind == PATH and source.is_dir and inspection.format == _OPAQUE:
         _refuse_many(target)
-    return inspection, reader.resuming(inspection)
+    return inspection, registry.resuming(inspection)
 
 
 def _refuse_many(target: Target) -> None:

@@ -27,7 +27,7 @@ def verify(where: Ground, url: str, *, deep: bool, pace: Pace) -> Verified:
         store, key = stores.locate(connect(where.cwd, where.environ), url)
         source = StoreSource(store, key)
         reader = registry.recognise(source)
-        inspection = reader.inspect(source)
+        inspection = registry.inspect(source)
         wrong = [Finding(what) for what in inspection.findings]
         checked = ["structure"]
         manifest = layout.read_manifest(store, key) if layout.is_key(key) else None

@@ -52,12 +52,17 @@ def diff_command(before: str, after: str, *, values: bool, as_json: bool) -> int
 
 
 def _print(found: Compared) -> None:
+    from trainctl.checkpoints.diff import HEAD
+
     difference = found.difference
+    facts = [fact for fact in difference.facts if fact.name in HEAD or not fact.is_equal]
     rows = [
         [fact.name, _told(fact.before), _told(fact.after), "" if fact.is_equal else "differs"]
-        for fact in difference.facts
+        for fact in facts
     ]
     output.table(("", "A", "B", ""), rows)
+    if len(facts) < len(difference.facts):
+        output.line(f"{len(difference.facts) - len(facts)} other values are equal (--json)")
     for line in [*_changes(difference), *_content(found)]:
         output.line(neutralise(line))
 

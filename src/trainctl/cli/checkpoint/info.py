@@ -73,8 +73,9 @@ def _facts(of: Inspection) -> Iterator[Fact]:
         "" if of.loss is None else f"loss {of.loss:.4g}",
     ]
     yield "at", " · ".join(filter(None, at)) or "it does not say"
-    if of.metrics:
-        yield "metrics", " · ".join(f"{name} {value:.4g}" for name, value in of.metrics.items())
+    metrics = {name: value for name, value in of.metrics.items() if name != "loss"}
+    if metrics:
+        yield "metrics", " · ".join(f"{name} {value:.4g}" for name, value in metrics.items())
     if of.best_metric:
         name, value, mode = of.best_metric
         yield "best", f"{name} {value:.4g}" + (f" ({mode})" if mode else "")
@@ -165,11 +166,13 @@ def command(target: Target, known: Known) -> str:
 
 def _scalars(of: Inspection) -> Iterator[Fact]:
     label = "holds"
-    for name, value in [*of.scalars.items()][:_SCALARS]:
-        yield label, f"{name} = {value}"
+    told = [f"{name} = {value}" for name, value in of.scalars.items() if value is not None]
+    told.sort(key=lambda text: text.startswith("optimizer"))
+    for text in told[:_SCALARS]:
+        yield label, text
         label = ""
-    if len(of.scalars) > _SCALARS:
-        yield "", f"and {len(of.scalars) - _SCALARS} values more (--json)"
+    if len(told) > _SCALARS:
+        yield label, f"and {len(told) - _SCALARS} values more (--json)"
 
 
 def _tree(of: Inspection) -> Iterator[str]:

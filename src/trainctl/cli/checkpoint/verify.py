@@ -56,19 +56,18 @@ def verify_command(what: tuple[str, ...], *, deep: bool, renew: bool, as_json: b
     elif not whole:
         damaged = sum(1 for one in done if one.findings)
         output.note(f"{damaged} of {output.counted(len(done), 'checkpoint')} cannot be trusted")
-        output.note("  next: trainctl resume takes the newest that is whole; or fetch this one")
-        output.note("  again: trainctl checkpoint pull")
+        output.note("  try: trainctl resume, which passes it over, or trainctl checkpoint pull")
     return 0 if whole else 1
 
 
 def _print(one: Verified) -> None:
-    path = neutralise(output.home_short(one.path))
+    path = neutralise(stand.near(one.path))
     if one.findings:
         output.line(f"{path}  NOT WHOLE  {output.size(one.bytes)}  {one.format}")
         for finding in one.findings:
             output.line(f"  {neutralise(finding.what)}")
         if one.was_rewritten:
-            path = neutralise(shlex.quote(one.path))
+            path = neutralise(shlex.quote(stand.near(one.path)))
             output.line("  it was written to since its manifest was made; where that was meant:")
             output.line(f"  trainctl checkpoint verify --renew {path}")
         return
