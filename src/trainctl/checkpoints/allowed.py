@@ -7,7 +7,7 @@ Source: torch/_weights_only_unpickler.py (2.13), and what else training scripts 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from trainctl.checkpoints.formats.protocol import Verdict
 from trainctl.checkpoints.names import DATA, NEVER_CALLED, REBUILDERS
@@ -27,6 +27,12 @@ def judge(*pickles: Pickle) -> Verdict:
 
 def imports(*pickles: Pickle) -> tuple[str, ...]:
     return tuple(sorted({str(name) for pickle in pickles for name in pickle.globals}))
+
+
+def unlisted(names: Iterable[str]) -> list[str]:
+    """Those of an inspection's imports that are not data."""
+    listed = {f"{module}.{name}" for module, known in DATA.items() for name in known}
+    return [name for name in names if name not in listed]
 
 
 def foreign(pickle: Pickle) -> list[str]:

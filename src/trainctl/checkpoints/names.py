@@ -61,6 +61,14 @@ DATA = _sets(
         "torch.distributed.tensor._dtensor_spec": "DTensorSpec TensorMeta ShardOrderEntry",
         "torch.distributed.device_mesh": "DeviceMesh",
         "torch.distributed._mesh_layout": "_MeshLayout _FlatLayout",
+        "transformers.training_args": "TrainingArguments OptimizerNames",
+        "transformers.training_args_seq2seq": "Seq2SeqTrainingArguments",
+        "transformers.trainer_utils": """
+            SchedulerType IntervalStrategy SaveStrategy HubStrategy EvaluationStrategy FSDPOption
+        """,
+        "transformers.trainer_pt_utils": "AcceleratorConfig",
+        "accelerate.state": "PartialState",
+        "accelerate.utils.dataclasses": "DistributedType",
         "collections": "OrderedDict defaultdict Counter deque",
         "builtins": f"{_CONTAINERS} {_FACTORIES}",
         "__builtin__": f"{_CONTAINERS} {_FACTORIES} unicode long",

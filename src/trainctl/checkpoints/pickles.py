@@ -1,4 +1,4 @@
-"""Read pickles without unpickling: a symbolic machine that imports nothing and calls nothing.
+"""Read pickles without unpickling: a symbolic reader that imports nothing and calls nothing.
 
 Its safety rests on that alone, not on any verdict about what it saw. Its memo is a dict, nothing
 is ever copied or walked, and every loop is bounded, so that time and memory stay in proportion to
@@ -11,9 +11,9 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from trainctl.checkpoints.machine.literals import INDEX
-from trainctl.checkpoints.machine.state import BreaksOffError, EndedError, Machine
-from trainctl.checkpoints.machine.table import TABLE
+from trainctl.checkpoints.opcodes.literals import INDEX
+from trainctl.checkpoints.opcodes.reader import BreaksOffError, EndedError, Reader
+from trainctl.checkpoints.opcodes.table import TABLE
 from trainctl.checkpoints.pickled import Call, Global, Value
 
 STREAM_BYTES = 64 << 20  # callers read no longer ones
@@ -48,46 +48,46 @@ class Pickle(NamedTuple):
 
 def read(data: bytes, start: int = 0) -> Pickle:
     """What the stream that begins there describes. Returns, whatever the bytes are."""
-    machine = Machine(data)
-    at, broken = _run(machine, start)
+    reader = Reader(data)
+    at, broken = _run(reader, start)
     if broken:
-        machine.findings.append(f"its pickle breaks off at byte {at}: {broken}")
-    value = machine.stack[-1] if machine.stack and not broken else None
-    names, calls = tuple(machine.globals.values()), machine.calls
-    return Pickle(value, at, names, calls, tuple(machine.strange), tuple(machine.findings))
+        reader.findings.append(f"its pickle breaks off at byte {at}: {broken}")
+    value = reader.stack[-1] if reader.stack and not broken else None
+    names, calls = tuple(reader.globals.values()), reader.calls
+    return Pickle(value, at, names, calls, tuple(reader.strange), tuple(reader.findings))
 
 
-def _run(machine: Machine, start: int) -> tuple[int, str]:
+def _run(reader: Reader, start: int) -> tuple[int, str]:
     """Operate to the end: the byte after, and why it breaks off there, or ""."""
     try:
         for _ in range(OPERATIONS // _ROUND):
-            start = _operate(machine, start)
-            if len(machine.memo) > MEMO or len(machine.below) > NESTING:
+            start = _operate(reader, start)
+            if len(reader.memo) > MEMO or len(reader.below) > NESTING:
                 return start, "it stores or nests more than any checkpoint"
     except EndedError as ended:
-        return ended.at, "" if machine.stack else _WHY[IndexError]
+        return ended.at, "" if reader.stack else _WHY[IndexError]
     except BreaksOffError as error:
         return error.at, error.why
     return start, f"it has more than {OPERATIONS} operations"
 
 
-def _operate(machine: Machine, at: int) -> int:
+def _operate(reader: Reader, at: int) -> int:
     """One round; the byte after. The most frequent operations stand here, for speed."""
-    data, memo = machine.data, machine.memo
+    data, memo = reader.data, reader.memo
     try:
         for _ in range(_ROUND):
             code = data[at]
             if code == _LONG_BINPUT:
-                memo[INDEX(data, at + 1)[0]] = machine.stack[-1]
+                memo[INDEX(data, at + 1)[0]] = reader.stack[-1]
                 at += 5
             elif code == _BINGET:
-                machine.stack.append(memo[data[at + 1]])
+                reader.stack.append(memo[data[at + 1]])
                 at += 2
             elif code == _BININT1:
-                machine.stack.append(data[at + 1])
+                reader.stack.append(data[at + 1])
                 at += 2
             else:
-                at = TABLE[code](machine, at + 1)
+                at = TABLE[code](reader, at + 1)
     except BreaksOffError as error:
         error.at = at
         raise

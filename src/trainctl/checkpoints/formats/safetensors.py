@@ -120,8 +120,8 @@ def _refuse(what: str) -> None:
 
 
 def _metadata(found: Any, findings: Findings) -> dict[str, str]:
-    texts = cast("dict[str, Any]", found) if isinstance(found, dict) else {"": None}
-    if all(isinstance(text, str) for text in texts.values()):
+    texts = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    if isinstance(found, dict) and all(isinstance(text, str) for text in texts.values()):
         return texts
     findings.append("its __metadata__ does not map texts to texts")
     return {}
@@ -137,10 +137,10 @@ def _tensor(name: str, entry: Any, base: tuple[str, int], findings: Findings) ->
 
 def _placed(name: str, entry: dict[str, Any], base: tuple[str, int]) -> Tensor:
     """Raises ValueError, TypeError or KeyError for a description that breaks a rule."""
-    (file, first), shape = base, entry["shape"]
+    file, first = base
+    shape: list[Any] | None = entry["shape"]
     start, end = entry["data_offsets"]
-    shape = cast("list[Any]", shape) if isinstance(shape, list) else [None]
-    if not _INT.issuperset(map(type, (start, end, *shape))):
+    if not isinstance(shape, list) or not _INT.issuperset(map(type, (start, end, *shape))):
         raise TypeError("its shape or place is not given in whole numbers")
     if entry["dtype"] not in _DTYPES:
         raise ValueError(f"its dtype {str(entry['dtype'])[:20]!r} is not known")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from trainctl.checkpoints.machine import calls, containers, control, literals, memo
-from trainctl.checkpoints.machine.state import BreaksOffError, Machine, Operation
+from trainctl.checkpoints.opcodes import calls, containers, control, literals, memo
+from trainctl.checkpoints.opcodes.reader import BreaksOffError, Operation, Reader
 
 # Source: Lib/pickle.py, where each has its name and its protocol.
 _OPERATIONS: dict[bytes, Operation] = {
@@ -78,8 +78,8 @@ _OPERATIONS: dict[bytes, Operation] = {
 }
 
 
-def _unknown(machine: Machine, at: int) -> int:
-    raise BreaksOffError(f"there is no operation {machine.data[at - 1]:#04x}")
+def _unknown(reader: Reader, at: int) -> int:
+    raise BreaksOffError(f"there is no operation {reader.data[at - 1]:#04x}")
 
 
 TABLE = [_OPERATIONS.get(bytes((code,)), _unknown) for code in range(256)]

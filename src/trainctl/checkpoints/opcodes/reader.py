@@ -1,4 +1,4 @@
-"""The state of a symbolic pickle machine, and what its operations share."""
+"""The state of a symbolic reader of pickles, and what its operations share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAME_BYTES = 1_000  # of a module's name, and of what stands in it
 _ODD_NUMBER = 1 << 60  # beyond it, integers can be chosen to share one hash
 _KEY_PARTS = 16
 
-Operation: TypeAlias = "Callable[[Machine, int], int]"  # from the byte after it to the next one
+Operation: TypeAlias = "Callable[[Reader, int], int]"  # from the byte after it to the next one
 
 
 class BreaksOffError(Exception):
@@ -33,7 +33,7 @@ class EndedError(Exception):
         self.at = at
 
 
-class Machine:
+class Reader:
     """stack: what stands above the innermost mark; below: the stacks under each mark."""
 
     __slots__ = ("below", "calls", "data", "findings", "globals", "memo", "stack", "strange")

@@ -1,0 +1,119 @@
+"""What makes tuples, lists, dictionaries and sets, and fills them."""
+
+from __future__ import annotations
+
+from trainctl.checkpoints.opcodes.reader import BreaksOffError, Reader, put
+from trainctl.checkpoints.pickled import Call, Global, Value, kind
+
+_SET, _FROZENSET = Global("builtins", "set"), Global("builtins", "frozenset")
+
+
+def empty_tuple(reader: Reader, at: int) -> int:
+    reader.stack.append(())
+    return at
+
+
+def tuple_(reader: Reader, at: int) -> int:
+    items = reader.stack
+    reader.stack = reader.below.pop()
+    reader.stack.append(tuple(items))
+    return at
+
+
+def tuple1(reader: Reader, at: int) -> int:
+    reader.stack[-1] = (reader.stack[-1],)
+    return at
+
+
+def tuple2(reader: Reader, at: int) -> int:
+    second = reader.stack.pop()
+    reader.stack[-1] = (reader.stack[-1], second)
+    return at
+
+
+def tuple3(reader: Reader, at: int) -> int:
+    third = reader.stack.pop()
+    second = reader.stack.pop()
+    reader.stack[-1] = (reader.stack[-1], second, third)
+    return at
+
+
+def empty_list(reader: Reader, at: int) -> int:
+    reader.stack.append([])
+    return at
+
+
+def list_(reader: Reader, at: int) -> int:
+    items = reader.take()
+    reader.stack.append(items)
+    return at
+
+
+def append(reader: Reader, at: int) -> int:
+    value = reader.stack.pop()
+    extend(reader.stack[-1], [value])
+    return at
+
+
+def appends(reader: Reader, at: int) -> int:
+    items = reader.take()
+    extend(reader.stack[-1], items)
+    return at
+
+
+def extend(target: Value, items: list[Value]) -> None:
+    if isinstance(target, list):
+        target.extend(items)
+    elif isinstance(target, Call) and not isinstance(target.items, dict):
+        target.items = target.items or []
+        target.items.extend(items)
+    else:
+        raise BreaksOffError(f"it appends to {kind(target)}")
+
+
+def empty_dict(reader: Reader, at: int) -> int:
+    reader.stack.append({})
+    return at
+
+
+def dict_(reader: Reader, at: int) -> int:
+    items = reader.take()
+    made: dict[Value, Value] = {}
+    reader.stack.append(made)
+    set_all(made, items)
+    return at
+
+
+def setitem(reader: Reader, at: int) -> int:
+    value = reader.stack.pop()
+    key = reader.stack.pop()
+    set_all(reader.stack[-1], [key, value])
+    return at
+
+
+def setitems(reader: Reader, at: int) -> int:
+    items = reader.take()
+    set_all(reader.stack[-1], items)
+    return at
+
+
+def set_all(target: Value, items: list[Value]) -> None:
+    if len(items) % 2:
+        raise BreaksOffError("a key has no value")
+    if isinstance(target, Call) and not isinstance(target.items, list):
+        target.items = {} if target.items is None else target.items
+        target = target.items
+    if not isinstance(target, dict):
+        raise BreaksOffError(f"it sets items of {kind(target)}")
+    put(target, items[::2], items[1::2])
+
+
+def empty_set(reader: Reader, at: int) -> int:
+    reader.stack.append(Call(_SET, ()))
+    return at
+
+
+def frozenset_(reader: Reader, at: int) -> int:
+    items = reader.take()
+    reader.stack.append(Call(_FROZENSET, (items,)))
+    return at

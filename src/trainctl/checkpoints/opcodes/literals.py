@@ -1,0 +1,171 @@
+"""What puts a number, a text or bytes onto the stack, in every way since protocol 0."""
+
+from __future__ import annotations
+
+import codecs
+import struct
+
+from trainctl.checkpoints.opcodes.reader import (
+    LONG_BYTES,
+    BreaksOffError,
+    Reader,
+    text,
+)
+from trainctl.checkpoints.pickled import Long, Value
+
+INDEX = struct.Struct("<I").unpack_from
+LONG = struct.Struct("<Q").unpack_from
+_SHORT = struct.Struct("<H").unpack_from
+_SIGNED = struct.Struct("<i").unpack_from
+_DOUBLE = struct.Struct(">d").unpack_from
+DIGITS = 4_000  # of a number written as text; reading more takes time in their square
+NUMBER_BYTES = 1_024  # of an integer: Python refuses to show much longer ones
+
+
+def integer(line: bytes) -> int:
+    try:
+        return int(line[:DIGITS])
+    except ValueError:
+        raise BreaksOffError("a number is none") from None
+
+
+def none(reader: Reader, at: int) -> int:
+    reader.stack.append(None)
+    return at
+
+
+def newtrue(reader: Reader, at: int) -> int:
+    reader.stack.append(True)
+    return at
+
+
+def newfalse(reader: Reader, at: int) -> int:
+    reader.stack.append(False)
+    return at
+
+
+def int_(reader: Reader, at: int) -> int:
+    line, after = reader.line(at)
+    truths = {b"00": False, b"01": True}
+    reader.stack.append(truths[line] if line in truths else integer(line))
+    return after
+
+
+def long(reader: Reader, at: int) -> int:
+    line, after = reader.line(at)
+    reader.stack.append(integer(line.removesuffix(b"L")))
+    return after
+
+
+def float_(reader: Reader, at: int) -> int:
+    line, after = reader.line(at)
+    try:
+        reader.stack.append(float(line[:DIGITS]))
+    except ValueError:
+        raise BreaksOffError("a number is none") from None
+    return after
+
+
+def binint(reader: Reader, at: int) -> int:
+    reader.stack.append(_SIGNED(reader.data, at)[0])
+    return at + 4
+
+
+def binint1(reader: Reader, at: int) -> int:
+    reader.stack.append(reader.data[at])
+    return at + 1
+
+
+def binint2(reader: Reader, at: int) -> int:
+    reader.stack.append(_SHORT(reader.data, at)[0])
+    return at + 2
+
+
+def binfloat(reader: Reader, at: int) -> int:
+    reader.stack.append(_DOUBLE(reader.data, at)[0])
+    return at + 8
+
+
+def long1(reader: Reader, at: int) -> int:
+    return _number(reader, at + 1, reader.data[at])
+
+
+def long4(reader: Reader, at: int) -> int:
+    return _number(reader, at + 4, _SIGNED(reader.data, at)[0])
+
+
+def _number(reader: Reader, at: int, length: int) -> int:
+    end = reader.end_of(at, length)
+    if length > NUMBER_BYTES:
+        raise BreaksOffError(f"a number has {length} bytes")
+    reader.stack.append(int.from_bytes(reader.data[at:end], "little", signed=True))
+    return end
+
+
+def string(reader: Reader, at: int) -> int:
+    line, after = reader.line(at)
+    line = line.strip()
+    if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in {b"'", b'"'}:
+        raise BreaksOffError("a text is not in quotes")
+    try:
+        reader.stack.append(text(codecs.escape_decode(line[1:-1])[0]))
+    except ValueError:
+        raise BreaksOffError("a text has a bad escape") from None
+    return after
+
+
+def unicode(reader: Reader, at: int) -> int:
+    line, after = reader.line(at)
+    try:
+        reader.stack.append(text(line.decode("raw-unicode-escape").encode("utf-8", "replace")))
+    except ValueError:
+        raise BreaksOffError("a text has a bad escape") from None
+    return after
+
+
+def binunicode(reader: Reader, at: int) -> int:
+    data = reader.data
+    start = at + 4
+    end = start + INDEX(data, at)[0]
+    if end > len(data) or end - start > LONG_BYTES:
+        return _keep_text(reader, start, end - start)
+    reader.stack.append(data[start:end].decode("utf-8", "backslashreplace"))
+    return end
+
+
+def short_binunicode(reader: Reader, at: int) -> int:
+    return _keep_text(reader, at + 1, reader.data[at])
+
+
+def binunicode8(reader: Reader, at: int) -> int:
+    return _keep_text(reader, at + 8, LONG(reader.data, at)[0])
+
+
+def binstring(reader: Reader, at: int) -> int:
+    return _keep_text(reader, at + 4, _SIGNED(reader.data, at)[0])
+
+
+def _keep_text(reader: Reader, at: int, length: int) -> int:
+    end = reader.end_of(at, length)
+    short = length <= LONG_BYTES
+    reader.stack.append(text(reader.data[at:end]) if short else Long(at, end))
+    return end
+
+
+def short_binbytes(reader: Reader, at: int) -> int:
+    return _keep_bytes(reader, at + 1, reader.data[at])
+
+
+def binbytes(reader: Reader, at: int) -> int:
+    return _keep_bytes(reader, at + 4, INDEX(reader.data, at)[0])
+
+
+def binbytes8(reader: Reader, at: int) -> int:
+    return _keep_bytes(reader, at + 8, LONG(reader.data, at)[0])
+
+
+def _keep_bytes(reader: Reader, at: int, length: int) -> int:
+    end = reader.end_of(at, length)
+    value: Value = reader.data[at:end] if length <= LONG_BYTES else Long(at, end)
+    reader.stack.append(value)
+    return end
