@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 from typing import Any, Dict, Iterator, List, Mapping, Optional, cast
 
 _TAIL_BYTES = 1 << 20  # of a log that may be long: what was told last is near its end
-_LOG_BYTES = 64 << 20
 _STATE_BYTES = 16 << 20
 _NO_MEASURES = ("step", "global_step", "epoch", "iter", "time", "at")
 _NAMED = re.compile(r"(?:^|[-_])([A-Za-z][\w.@/]*?)=(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)")
@@ -26,21 +24,6 @@ def at(log: str, step: Optional[int]) -> Dict[str, float]:
         if step is None or (isinstance(when, (int, float)) and when <= step):
             found.update(_measures(record))
     return found
-
-
-def first_nan(log: str) -> Optional[int]:
-    """The step at which metrics.jsonl first tells of a NaN; None where it never does."""
-    try:
-        with open(log, "rb") as file:
-            lines = [line for line in file.read(_LOG_BYTES).split(b"\n") if b"NaN" in line]
-    except OSError:
-        return None
-    steps = [_step(record) for record in _records(lines) if has_nan(_measures(record))]
-    return min((step for step in steps if step is not None), default=None)
-
-
-def has_nan(measures: Mapping[str, float]) -> bool:
-    return any(math.isnan(value) for value in measures.values())
 
 
 def in_folder(path: str) -> Dict[str, float]:
@@ -73,11 +56,6 @@ def _measures(record: Mapping[str, Any]) -> Dict[str, float]:
             except OverflowError:
                 continue
     return {name: value for name, value in found.items() if name not in _NO_MEASURES}
-
-
-def _step(record: Mapping[str, Any]) -> Optional[int]:
-    step = record.get("step")
-    return int(step) if isinstance(step, (int, float)) and math.isfinite(step) else None
 
 
 def _tail(log: str) -> Iterator[Dict[str, Any]]:

@@ -67,6 +67,20 @@ def sweep(folder: str) -> None:
         os.close(descriptor)
 
 
+def clear(path: str) -> None:
+    """Remove a file or a folder of our own with all in it; already gone is success."""
+    try:
+        descriptor = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        _empty(os.path.basename(path), descriptor)
+    except FileNotFoundError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
 def _place(path: str) -> Tuple[str, str]:
     parent, name = os.path.split(os.path.abspath(path))
     return os.path.realpath(parent), name

@@ -88,6 +88,22 @@ def to_json(policy: Policy) -> Dict[str, Any]:
     return {**policy._asdict(), "keep_best": None if best is None else str(best)}
 
 
+def told(policy: Policy) -> str:
+    """The rules as they are set: `keep_last 3, max_size 5000`."""
+    rules = zip(Policy._fields, policy)
+    return ", ".join(f"{name} {rule}" for name, rule in rules if rule is not None) or "none"
+
+
+def has_diverged(metrics: Mapping[str, float], step: Optional[int], since: Optional[int]) -> bool:
+    """Whether it is of no use: a loss in it is no number, or was none before.
+
+    since: the step from which on the loss of its attempt is none, where that is known.
+    """
+    if since is not None and (step is None or step >= since):
+        return True
+    return any("loss" in name and not math.isfinite(value) for name, value in metrics.items())
+
+
 def reasons_to_keep(found: Iterable[Kept], policy: Policy, now: float) -> Dict[str, List[str]]:
     """Map every checkpoint's key to its reasons to stay. No reason: it may be removed.
 

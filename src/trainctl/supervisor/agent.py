@@ -15,6 +15,7 @@ from typing import Any, Dict, Optional, Tuple
 from trainctl.kit import events, files, locks, people, process
 from trainctl.kit.names import AttemptFolder, RunFolder
 from trainctl.supervisor import closing, ending, retrying, stopping
+from trainctl.supervisor.keeping import Keeper
 from trainctl.supervisor.observing import Observer
 
 TICK_SECONDS = 0.2
@@ -67,9 +68,10 @@ def _follow_all(run: RunFolder, job: Dict[str, Any]) -> Optional[int]:
     """Watch attempt after attempt; returns the last one that was watched to its end."""
     number = _claimed(run)
     following = number
+    keeper = Keeper(run, job)
     while following is not None:
         number = following
-        following = _follow(run, job, number)
+        following = _follow(run, job, number, keeper)
     return number
 
 
@@ -102,22 +104,24 @@ def _give_up(attempt: AttemptFolder) -> int:
     return attempt.number
 
 
-def _follow(run: RunFolder, job: Dict[str, Any], number: int) -> Optional[int]:
+def _follow(run: RunFolder, job: Dict[str, Any], number: int, keeper: Keeper) -> Optional[int]:
     """Watch one attempt to its end; returns the number of the next, which it has started."""
     attempt = run.attempt(number)
     end = closing.closed(attempt)
+    if end is None or end.get("next"):
+        keeper.follow(attempt)
     if end is None:
-        _watch(run, job, attempt)
-        end = closing.close(run, job, attempt)
+        _watch(run, job, attempt, keeper)
+        end = closing.close(run, job, attempt, keeper)
     if end is None or not end.get("next") or closing.is_cancelled(attempt):
         return None
     pause = stopping.remaining(float(end.get("delay_seconds", 0)), float(end["at"]))
-    return retrying.start(run, job, attempt, pause)
+    return retrying.start(run, job, attempt, pause, keeper)
 
 
-def _watch(run: RunFolder, job: Dict[str, Any], attempt: AttemptFolder) -> None:
+def _watch(run: RunFolder, job: Dict[str, Any], attempt: AttemptFolder, keeper: Keeper) -> None:
     """Until the attempt's trainer and all it started are gone, and how it ended is written."""
-    observer = Observer(job, attempt)
+    observer = Observer(job, attempt, keeper)
     stopper = stopping.Stopper(run, job, attempt)
     while os.path.isdir(attempt.path):
         waiter, trainer = people.of(attempt)

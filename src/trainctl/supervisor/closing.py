@@ -1,4 +1,4 @@
-"""Close an attempt: see its last checkpoints, say why it ended, decide what follows."""
+"""Close an attempt: say why it ended, decide what follows, see its checkpoints to safety."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Optional
 from trainctl.kit import events, files, launch, process, reasons, retry
 from trainctl.kit.names import AttemptFolder, RunFolder
 from trainctl.supervisor import ending, observing, stopping
+from trainctl.supervisor.keeping import Keeper
 
 
 def closed(attempt: AttemptFolder) -> Optional[Dict[str, Any]]:
@@ -55,12 +56,17 @@ def _last_sign_of_life(attempt: AttemptFolder) -> float:
     return max(times, default=time.time())
 
 
-def close(run: RunFolder, job: Dict[str, Any], attempt: AttemptFolder) -> Optional[Dict[str, Any]]:
-    """Append the closing record; None where the run folder was deleted meanwhile."""
+def close(
+    run: RunFolder, job: Dict[str, Any], attempt: AttemptFolder, keeper: Keeper
+) -> Optional[Dict[str, Any]]:
+    """Append the closing record, once its checkpoints are safe or their time is over.
+
+    None where the run folder was deleted meanwhile.
+    """
     ended = files.read_json(attempt.exit)
     if ended is None:
         return None
-    observing.note_checkpoints(job, attempt, writers_alive=False)
+    observing.note_checkpoints(job, attempt, keeper, writers_alive=False)
     stop = _stop_obeyed(run, attempt, ended)
     end = reasons.classify(ended, _tail(attempt.log), stop, _kills(attempt))
     history = [*_history(run, attempt.number), _as_ended(run, attempt, end.reason, ended)]
@@ -74,7 +80,15 @@ def close(run: RunFolder, job: Dict[str, Any], attempt: AttemptFolder) -> Option
         "delay_seconds": verdict.delay_seconds,
         "why": verdict.why,
     }
+    keeper.finish(lambda: _is_wanted(run, attempt), last=not verdict.again)
     return _append(run, attempt, record)
+
+
+def _is_wanted(run: RunFolder, attempt: AttemptFolder) -> bool:
+    """Whether its checkpoints are to be waited for: not by who wanted its end at once."""
+    asked = stopping.asked_to_stop(run, attempt)
+    at_once = asked is not None and float(asked["grace_seconds"]) <= 0
+    return os.path.isdir(attempt.path) and not at_once
 
 
 def _append(
@@ -91,8 +105,9 @@ def _append(
     return None
 
 
-def cancel_retry(run: RunFolder, attempt: AttemptFolder, by: str) -> None:
+def cancel_retry(run: RunFolder, attempt: AttemptFolder, by: str, keeper: Keeper) -> None:
     """Say that the next attempt, which the closing record told of, will not come."""
+    keeper.finish(lambda: _is_wanted(run, attempt), last=True)
     while os.path.isdir(attempt.path):
         try:
             launch.forget_environment(run)
@@ -148,6 +163,6 @@ def _as_ended(
     return retry.Ended(
         reason=reason,
         seconds=float(ended["ended"]) - float(ended["started"]),
-        saved=bool(events.read(attempt.checkpoints).records),
+        saved=any(r["event"] == "checkpoint" for r in events.read(attempt.checkpoints).records),
         automatic=plan is not None and plan.automatic,
     )

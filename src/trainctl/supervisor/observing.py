@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from trainctl.kit import checkpoints, completeness, events, files, gpus, process
 from trainctl.kit.names import AttemptFolder
 from trainctl.supervisor import descendants, judging
+from trainctl.supervisor.keeping import Keeper
 
 SAMPLE_SECONDS = 5.0
 GPU_SECONDS = 1.0  # what takes the driver longer is told with the next sample
@@ -22,9 +23,10 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 class Observer:
     """Samples the machine and looks for checkpoints at its own pace, however often it is asked."""
 
-    def __init__(self, job: Dict[str, Any], attempt: AttemptFolder) -> None:
+    def __init__(self, job: Dict[str, Any], attempt: AttemptFolder, keeper: Keeper) -> None:
         self._job = job
         self._attempt = attempt
+        self._keeper = keeper
         self._next_sample = time.monotonic() + 1
         self._next_scan = time.monotonic() + 1
         self._cpu = (time.monotonic(), 0.0)
@@ -40,7 +42,7 @@ class Observer:
                 self._write("started", fields)
         now = time.monotonic()
         if now >= self._next_scan:
-            note_checkpoints(self._job, self._attempt, writers_alive=True)
+            note_checkpoints(self._job, self._attempt, self._keeper, writers_alive=True)
             took = time.monotonic() - now
             self._next_scan = now + max(SAMPLE_SECONDS, took * SCAN_SHARE)
         if now >= self._next_sample:
@@ -87,21 +89,14 @@ class Observer:
             pass
 
 
-def note_checkpoints(job: Dict[str, Any], attempt: AttemptFolder, *, writers_alive: bool) -> None:
-    """Append each complete checkpoint of this attempt that was not noted yet."""
-    known: Set[Tuple[str, float, int]] = {
-        (str(record["path"]), float(record["mtime"]), int(record["size"]))
-        for record in events.read(attempt.checkpoints).records
-    }
+def note_checkpoints(
+    job: Dict[str, Any], attempt: AttemptFolder, keeper: Keeper, *, writers_alive: bool
+) -> None:
+    """Hand over each complete checkpoint of this attempt that was not noted yet."""
     started = float((files.read_json(attempt.pid) or {}).get("started", 0))
-    for found in checkpoints.scan(job["checkpoint_dirs"], since=started - MTIME_SECONDS):
-        if (found.path, found.mtime, found.size) in known:
-            continue
-        if completeness.is_complete(found, writers_alive=writers_alive):
-            try:
-                events.append(attempt.checkpoints, "checkpoint", found._asdict(), durable=False)
-            except OSError:
-                return
+    found = checkpoints.scan(job["checkpoint_dirs"], since=started - MTIME_SECONDS)
+    new = [one for one in found if not keeper.knows(one)]
+    keeper.look([one for one in new if completeness.is_complete(one, writers_alive=writers_alive)])
 
 
 def append_line(path: str, sample: Dict[str, Any]) -> None:

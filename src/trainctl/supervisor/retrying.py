@@ -11,6 +11,7 @@ from trainctl.kit import aside, events, launch, locks, people, spawn
 from trainctl.kit.choosing import Choice, OverdueError
 from trainctl.kit.names import AttemptFolder, RunFolder
 from trainctl.supervisor import closing, stopping
+from trainctl.supervisor.keeping import Keeper
 
 CLAIM_SECONDS = 20.0
 PATIENCE_SECONDS = 600.0  # for a disk to have room again, for what cannot be killed to end
@@ -20,7 +21,11 @@ _STOP_BYTES = 64 << 20  # how much is hashed between two looks for a request to 
 
 
 def start(
-    run: RunFolder, job: Dict[str, Any], attempt: AttemptFolder, pause_seconds: float
+    run: RunFolder,
+    job: Dict[str, Any],
+    attempt: AttemptFolder,
+    pause_seconds: float,
+    keeper: Keeper,
 ) -> Optional[int]:
     """The next attempt's number once it is claimed; None where it is called off.
 
@@ -32,10 +37,10 @@ def start(
     trouble = ""
     while os.path.isdir(run.path):
         if stopping.asked_to_stop(run, attempt) is not None:
-            closing.cancel_retry(run, attempt, "a request to stop")
+            closing.cancel_retry(run, attempt, "a request to stop", keeper)
             return None
         if time.monotonic() > due + PATIENCE_SECONDS:
-            closing.cancel_retry(run, attempt, trouble)
+            closing.cancel_retry(run, attempt, trouble, keeper)
             return None
         if time.monotonic() >= due:
             choice = choice or _choose(run, job, attempt)

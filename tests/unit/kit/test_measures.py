@@ -34,11 +34,6 @@ def test_the_last_values_at_or_before_a_step(log: str):
     assert math.isnan(measures.at(log, 30)["loss"])
 
 
-def test_the_first_nan(log: str, tmp_path: Path):
-    assert measures.first_nan(log) == 30
-    assert measures.first_nan(str(tmp_path / "none")) is None
-
-
 def test_only_the_end_of_a_long_log_is_read(tmp_path: Path):
     path = tmp_path / "metrics.jsonl"
     with path.open("w") as file:
