@@ -86,9 +86,7 @@ class Looker:
         facts = known.facts if known and known.seen == mark else _read(path, seen, self._now)
         key = known.key if known else ""
         if self._has_state and not key:
-            from trainctl.kit.manifest import key_of
-
-            key = key_of(path)
+            key = contents.key_of(path)
         filed = _filed(self._home, key)
         if known and known.seen == mark and known.manifest == filed:
             verified = known.verified

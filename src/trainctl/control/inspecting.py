@@ -129,15 +129,23 @@ def _filed(where: Ground, path: str) -> tuple[Manifest | None, bool, bool]:
     home = where.home
     if not (os.path.isdir(home.manifests) or os.path.isdir(home.pins)):
         return None, False, False
-    from trainctl.kit import manifest, pins
+    name = f"{contents.key_of(path)}.json"
+    is_pinned = os.path.exists(os.path.join(home.pins, name))
+    if not os.path.exists(os.path.join(home.manifests, name)):
+        return None, False, is_pinned
+    from trainctl.kit import manifest
 
     filed = manifest.read(home.manifests, path)
-    stands = filed is not None and manifest.stands(filed, path)
-    return filed, stands, pins.is_pinned(home.pins, path)
+    return filed, filed is not None and manifest.stands(filed, path), is_pinned
 
 
 def _lineage(where: Ground, path: str, filed: Manifest | None) -> Lineage | None:
-    if not os.path.isdir(where.home.runs):
+    """None where there is no run that could have made it, or gone on from it."""
+    try:
+        with os.scandir(where.home.runs) as runs:
+            if next(runs, None) is None:
+                return None
+    except OSError:
         return None
     from trainctl.records import lineage
 

@@ -1,4 +1,4 @@
-"""What files a checkpoint is made of; nothing in them is read."""
+"""What a checkpoint is filed under, and what files it is made of; nothing in them is read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ import stat
 from typing import Dict, Iterator, Tuple
 
 FILES = 100_000  # of one checkpoint; a folder with more is none
+
+
+def key_of(path: str) -> str:
+    """What a checkpoint at this path is filed under: manifests, pins and the like."""
+    import hashlib  # not for those who only ask what files there are
+
+    return hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:32]
 
 
 def stats(root: str) -> Dict[str, os.stat_result]:

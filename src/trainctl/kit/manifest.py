@@ -24,7 +24,7 @@ from typing import (
 
 from trainctl.kit import events, files
 from trainctl.kit.checkpoints import step_of
-from trainctl.kit.contents import stats
+from trainctl.kit.contents import key_of, stats
 from trainctl.kit.hashing import ChangedError, Damage, FileRecord, Pace, check_file, hash_file
 
 SCHEMA = 1
@@ -57,11 +57,6 @@ class Manifest(NamedTuple):
     @property
     def size(self) -> int:
         return sum(file.size for file in self.files)
-
-
-def key_of(path: str) -> str:
-    """What a checkpoint at this path is filed under: manifests, pins and the like."""
-    return hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:32]
 
 
 def make(

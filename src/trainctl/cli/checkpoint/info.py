@@ -143,10 +143,9 @@ def foreign(of: Inspection) -> list[str]:
     """Of what its pickles would import, that which is not known to be data."""
     if not of.imports:
         return []
-    from trainctl.checkpoints.names import DATA
+    from trainctl.checkpoints import allowed
 
-    pairs = [(text, *text.rpartition(".")[::2]) for text in of.imports]
-    return [text for text, module, name in pairs if name not in DATA.get(module, ())]
+    return allowed.unlisted(of.imports)
 
 
 def _resuming(target: Target, resuming: Resuming, known: Known) -> Iterator[Fact]:
