@@ -7,7 +7,7 @@ import os
 from typing import Iterator, List, Optional
 from urllib.parse import quote
 
-from trainctl.kit import files
+from trainctl.kit import crc, files
 from trainctl.kit.locks import Lock
 from trainctl.kit.stores import walking
 from trainctl.kit.stores.arriving import Arrival, Expected, arrive
@@ -89,20 +89,29 @@ class FolderStore:
         with Leaving(path) as source:
             with _Told(self, key):
                 staged = self._stage(key)
-            piece = source.whole(crc32)
             try:
                 with open(staged, "xb", buffering=0) as file:
-                    for chunk in piece:
-                        with _Told(self, key):
-                            files.write_all(file.fileno(), chunk)
-                        progress(len(chunk))
+                    found = self._copied(source, file.fileno(), key, progress)
+                    source.check(found, crc32)
                     with _Told(self, key):
                         files.sync(file.fileno())
                 with _Told(self, key):
                     _publish(staged, target)
-                    return item_of(key, os.stat(target))._replace(crc32=piece.crc32)
+                    return item_of(key, os.stat(target))._replace(crc32=found)
             finally:
                 files.remove(staged)
+
+    def _copied(self, source: Leaving, target: int, key: str, progress: Progress) -> int:
+        """The CRC-32 of what was written."""
+        view, done, total = memoryview(bytearray(min(_CHUNK, source.size))), 0, 0
+        while done < source.size:
+            part = view[: source.size - done]
+            total = crc.combine(total, source.fill(part, done), len(part))
+            with _Told(self, key):
+                files.write_all(target, part)
+            done += len(part)
+            progress(len(part))
+        return total
 
     def download(
         self,

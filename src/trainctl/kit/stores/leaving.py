@@ -1,11 +1,11 @@
-"""A file on its way out: read in pieces that are summed as they leave, and may leave again."""
+"""A file on its way out: read once, and summed as it is read."""
 
 from __future__ import annotations
 
 import os
 import stat
 import zlib
-from typing import Iterator, Optional
+from typing import Optional
 
 from trainctl.kit.stores.protocol import CorruptError
 
@@ -17,7 +17,7 @@ class Leaving:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.size = 0
+        self.size = self._mtime_ns = 0
         self.file = -1
 
     def __enter__(self) -> Leaving:  # noqa: PYI034 - Self is younger than Python 3.8
@@ -26,48 +26,31 @@ class Leaving:
         if not stat.S_ISREG(seen.st_mode):
             os.close(self.file)
             raise OSError(0, "is not a file", self.path)
-        self.size = seen.st_size
+        self.size, self._mtime_ns = seen.st_size, seen.st_mtime_ns
         return self
 
     def __exit__(self, *_: object) -> None:
         os.close(self.file)
 
-    def piece(self, start: int, length: int, crc32: Optional[int] = None) -> Piece:
-        return Piece(self, start, length, crc32)
-
-    def whole(self, crc32: Optional[int] = None) -> Piece:
-        return Piece(self, 0, self.size, crc32)
-
-
-class Piece:
-    """Some bytes of a file: each iteration reads them anew into one buffer, and sums them.
-
-    expected: the CRC-32 that they must have; it is compared before the last of them is given out,
-    so that who sends them never has sent all of what is wrong.
-    """
-
-    def __init__(self, source: Leaving, start: int, length: int, expected: Optional[int]) -> None:
-        self.length = length
-        self.crc32 = 0
-        self._source = source
-        self._start = start
-        self._expected = expected
-
-    def __iter__(self) -> Iterator[memoryview]:
-        buffer = memoryview(bytearray(min(CHUNK, self.length)))
+    def fill(self, view: memoryview, start: int) -> int:
+        """Read what begins there into all of the view; its CRC-32. Raises CorruptError."""
         done, total = 0, 0
-        while done < self.length:
-            view = buffer[: self.length - done]
-            count = os.preadv(self._source.file, [view], self._start + done)
-            total = zlib.crc32(view[:count], total)
+        while done < len(view):
+            part = view[done : done + CHUNK]
+            count = os.preadv(self.file, [part], start + done)
+            if count == 0:
+                raise self.changed()
+            total = zlib.crc32(part[:count], total)
             done += count
-            if count == 0 or (done == self.length and self._expected not in {None, total}):
-                raise CorruptError(f"{self._source.path} was changed while it was sent")
-            yield view[:count]
-        self.crc32 = total
+        return total
 
-    def sum(self) -> int:
-        """The CRC-32, from reading it all."""
-        for _ in self:
-            pass
-        return self.crc32
+    def check(self, found: int, expected: Optional[int]) -> None:
+        """Raise CorruptError where the file is not what it was when it was opened or summed."""
+        seen = os.fstat(self.file)
+        if (seen.st_size, seen.st_mtime_ns) != (self.size, self._mtime_ns):
+            raise self.changed()
+        if expected not in {None, found}:
+            raise self.changed()
+
+    def changed(self) -> CorruptError:
+        return CorruptError(f"{self.path} was changed before it was sent, or while it was")

@@ -12,7 +12,14 @@ def unmoved(count: int) -> None:
 
 
 class StoreError(Exception):
-    """It failed, and asking again will not help. The message names store, key and what it said."""
+    """It failed, and asking again will not help. The message names store, key and what it said.
+
+    hint: what to type, where that is known.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class UnreachableError(StoreError):
