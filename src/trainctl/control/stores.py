@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
 from trainctl.control.wiring import Here
@@ -107,7 +107,7 @@ _KINDS: tuple[tuple[type[StoreError], type[TrainctlError], str], ...] = (
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def told() -> Generator[None]:
     """Within it a store's errors become those that the command line tells.
 
     That is also so for one that a reader of bytes has passed on as an OSError.

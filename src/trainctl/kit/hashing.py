@@ -7,6 +7,8 @@ import os
 import zlib
 from typing import Callable, Iterator, List, NamedTuple, Optional
 
+from trainctl.kit import crc
+
 _CHUNK = 1 << 20
 _BLOCKS = 1024  # of a file: how finely damage is located
 
@@ -45,16 +47,19 @@ def hash_file(
     path: str, name: str, seen: os.stat_result, pace: Optional[Pace] = None
 ) -> FileRecord:
     """One file's record. Raises ChangedError unless it has the size that was seen."""
-    whole, total, done = hashlib.sha256(), 0, 0
+    whole, done = hashlib.sha256(), 0
     block_bytes = block_size(seen.st_size)
     blocks: List[int] = []
     for chunk in _chunks(path, pace):
         whole.update(chunk)
         at_start = done % block_bytes == 0
         blocks[len(blocks) - (not at_start) :] = [zlib.crc32(chunk, 0 if at_start else blocks[-1])]
-        total, done = zlib.crc32(chunk, total), done + len(chunk)
+        done += len(chunk)
     if done != seen.st_size:
         raise ChangedError(f"{path} was written to while it was read")
+    total = 0
+    for at, block in enumerate(blocks):
+        total = crc.combine(total, block, min(block_bytes, done - at * block_bytes))
     digest = whole.hexdigest()
     return FileRecord(name, done, seen.st_mtime_ns, digest, total, block_bytes, blocks)
 
