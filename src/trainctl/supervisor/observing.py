@@ -15,6 +15,7 @@ from trainctl.supervisor.keeping import Keeper
 SAMPLE_SECONDS = 5.0
 GPU_SECONDS = 1.0  # what takes the driver longer is told with the next sample
 MTIME_SECONDS = 0.05  # the kernel stamps files by a coarser clock than ours
+SOON_SECONDS = 1.0
 SCAN_SHARE = 100  # a scan that takes a second is made every hundred seconds at most
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -42,9 +43,10 @@ class Observer:
                 self._write("started", fields)
         now = time.monotonic()
         if now >= self._next_scan:
-            note_checkpoints(self._job, self._attempt, self._keeper, writers_alive=True)
+            soon = note_checkpoints(self._job, self._attempt, self._keeper, writers_alive=True)
             took = time.monotonic() - now
-            self._next_scan = now + max(SAMPLE_SECONDS, took * SCAN_SHARE)
+            pause = SOON_SECONDS if soon else SAMPLE_SECONDS
+            self._next_scan = now + max(pause, took * SCAN_SHARE)
         if now >= self._next_sample:
             self._next_sample = now + SAMPLE_SECONDS
             self._sample(trainer, waiter)
@@ -91,12 +93,17 @@ class Observer:
 
 def note_checkpoints(
     job: Dict[str, Any], attempt: AttemptFolder, keeper: Keeper, *, writers_alive: bool
-) -> None:
-    """Hand over each complete checkpoint of this attempt that was not noted yet."""
+) -> bool:
+    """Hand over each complete checkpoint of this attempt that was not noted yet.
+
+    Whether others are being written now: they should be looked at again soon.
+    """
     started = float((files.read_json(attempt.pid) or {}).get("started", 0))
     found = checkpoints.scan(job["checkpoint_dirs"], since=started - MTIME_SECONDS)
     new = [one for one in found if not keeper.knows(one)]
-    keeper.look([one for one in new if completeness.is_complete(one, writers_alive=writers_alive)])
+    whole = [one for one in new if completeness.is_complete(one, writers_alive=writers_alive)]
+    keeper.look(whole)
+    return any(time.time() - one.mtime < SAMPLE_SECONDS for one in new if one not in whole)
 
 
 def append_line(path: str, sample: Dict[str, Any]) -> None:

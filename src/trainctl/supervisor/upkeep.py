@@ -24,6 +24,7 @@ from trainctl.supervisor.working import Worker
 HASH_SECONDS = 120.0  # after a trainer's end, for what was not hashed yet
 SEND_SECONDS = 600.0  # after the last one's end, for what was not sent yet
 LAST_TRIES = 3
+ENOUGH = 2  # verified checkpoints that no save overwrites: then nothing needs a copy
 KEPT_BYTES = 20_000_000_000
 _JOIN_SECONDS = 5.0
 _POLL_SECONDS = 0.1
@@ -139,16 +140,17 @@ class Upkeep:
             self._copier.release(version.copy)  # the store holds it now
 
     def _to_copy(self) -> List[Version]:
-        """The newest contents that the next save would take, and that nothing else holds."""
+        """The contents that the next save would take, where little else could be restored."""
         if self._ended or not self._limit:
+            return []
+        there = [one for one in reversed(self.ledger.all()) if one.id and not one.is_over]
+        passing = [one for one in there if self.ledger.is_overwritten(one)]
+        if len(there) - len(passing) >= ENOUGH:
             return []
         return [
             one
-            for one in reversed(self.ledger.all())
-            if one.id is not None
-            and not (one.is_over or one.copy or one.key or one.declined)
-            and self.ledger.is_overwritten(one)
-            and not self._sender.will_have(one)
+            for one in passing
+            if not (one.copy or one.key or one.declined or self._sender.will_have(one))
         ]
 
     def _gone(self) -> List[Version]:
