@@ -107,9 +107,8 @@ class Run:
 
     def resume(self, *arguments: str, from_checkpoint: str | None = None) -> None:
         """Start the next attempt; from_checkpoint: `last`, `best`, a step or a path."""
-        resuming.resume(
-            self._here, self._folder, wanted=from_checkpoint, arguments=list(arguments)
-        )
+        wish = resuming.Wish(wanted=from_checkpoint, arguments=list(arguments))
+        resuming.resume(self._here, self._folder, wish)
 
 
 def run(  # noqa: PLR0913 - the options of the command line, by name

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from trainctl.checkpoints import habits
 from trainctl.checkpoints.frameworks import READERS, resumed_names
 from trainctl.checkpoints.neighbours import imported, reached
 from trainctl.checkpoints.options import SIZE_LIMIT, Option, Source, as_source, parse
@@ -21,13 +22,16 @@ class Script(NamedTuple):
 
     name: as messages call it. variables: those of ours (TRAINCTL_...) that it mentions.
     resumed: the names whose values it hands to a trainer to go on from, as `ckpt` in
-    `trainer.fit(model, ckpt_path=args.ckpt)`.
+    `trainer.fit(model, ckpt_path=args.ckpt)`. imports: packages, by their first names. finds: it
+    looks for its newest checkpoint by itself.
     """
 
     name: str = ""
     options: tuple[Option, ...] = ()
     variables: frozenset[str] = frozenset()
     resumed: frozenset[str] = frozenset()
+    imports: frozenset[str] = frozenset()
+    finds: bool = False
 
 
 NO_SCRIPT = Script()
@@ -48,7 +52,14 @@ def read_script(path: str | None) -> Script:
     options = _options(source)
     for helper in _helpers(source, os.path.dirname(path)):
         options += helper
-    return Script(name, tuple(options), ours, resumed_names(source))
+    return Script(
+        name,
+        tuple(options),
+        ours,
+        resumed_names(source),
+        habits.imports(source),
+        habits.finds_newest(source),
+    )
 
 
 def read_options(source: bytes) -> list[Option]:

@@ -45,6 +45,11 @@ def note(text: str) -> None:
         pass
 
 
+def told(sentence: str) -> None:
+    """A notice of ours; what of it came from files is data."""
+    note(f"trainctl: {neutralise(sentence)}")
+
+
 def is_terminal() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from trainctl.kit.names import RunFolder
 
 RESUME_HELP = """\
-Go on with a run that ended or was interrupted, as a new attempt from its newest complete
-checkpoint. ARGS are added to the recorded ones; the code runs as it is now.
+Go on with a run that ended or was interrupted, as a new attempt from its newest checkpoint that
+holds: whole, unchanged since it was written, from before a loss was NaN. ARGS are added to the
+recorded ones; the code runs as it is now.
 
 \b
 Examples:
@@ -47,7 +48,7 @@ keep what was added, also unattended ones. In the foreground the exit code is th
     "--from",
     "wanted",
     metavar="STEP|best|last|PATH",
-    help="Which checkpoint; else the newest complete one.",
+    help="Which checkpoint; else the newest that holds.",
 )
 @click.option("-d", "--detach", is_flag=True, help="Start it and return; print its name.")
 @click.option(
@@ -64,6 +65,7 @@ keep what was added, also unattended ones. In the foreground the exit code is th
 )
 @click.pass_context
 def resume_command(ctx: click.Context, /, **given: Any) -> int:
+    from trainctl.cli import hashing
     from trainctl.control import lookup, resume
 
     here, passed = stand.here(), ctx.obj
@@ -71,15 +73,17 @@ def resume_command(ctx: click.Context, /, **given: Any) -> int:
     _refuse_misplaced(ctx, folder, passed)
 
     def start() -> Started:
-        return resume.resume(
-            here,
-            folder,
-            wanted=given["wanted"],
-            arguments=passed.arguments,
-            as_recorded=given["as_recorded"],
-            env=given["env"],
-            wait=given["wait"],
-        )
+        with hashing.Waiting() as waiting:
+            wish = resume.Wish(
+                wanted=given["wanted"],
+                arguments=passed.arguments,
+                as_recorded=given["as_recorded"],
+                env=given["env"],
+                wait=given["wait"],
+                pace=waiting.pace,
+                tell=waiting.tell,
+            )
+            return resume.resume(here, folder, wish)
 
     return _attend(here, start, detach=given["detach"])
 
@@ -120,7 +124,7 @@ def _attend(here: Here, start: Callable[[], Started], *, detach: bool) -> int:
         attention.install()
     started = start()
     for notice in started.notices:
-        output.note(f"trainctl: {notice}")
+        output.told(notice)
     if detach:
         foreground.announce(started.run, started.job, started.number)
         output.line(started.run.name)

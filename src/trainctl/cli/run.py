@@ -52,8 +52,20 @@ def duration(
         raise click.BadParameter(f"{value!r} is no duration: write 90s, 30m, 6h or 1d") from None
 
 
-def options(command: click.Command) -> click.Command:
-    """The options of a run, in the order in which help shows them."""
+_RESUME = click.option(
+    "--resume",
+    default="auto",
+    metavar="auto|never|CKPT",
+    show_default=True,
+    help="What attempts begin with; CKPT, a path, URL or RUN: the first one too.",
+)
+
+
+def options(command: click.Command, *, resumes: bool = False) -> click.Command:
+    """The options of a run, in the order in which help shows them.
+
+    resumes: what it begins with is an argument of its own, so that --resume is none.
+    """
     decorators = [
         click.option("--name", metavar="NAME", help="Call the run so, instead of train-7f3k."),
         click.option("-d", "--detach", is_flag=True, help="Start it and return; print its name."),
@@ -80,14 +92,7 @@ def options(command: click.Command) -> click.Command:
         click.option(
             "--retries", type=int, metavar="N", help="After a crash go on by itself, N times."
         ),
-        click.option(
-            "--resume",
-            "resume",
-            default="auto",
-            metavar="auto|never|PATH",
-            show_default=True,
-            help="What attempts begin with; PATH: the first one too.",
-        ),
+        *([] if resumes else [_RESUME]),
         click.option(
             "--checkpoint-dir", metavar="DIR", help="Where the script writes checkpoints."
         ),
@@ -115,13 +120,14 @@ def options(command: click.Command) -> click.Command:
 def _command(name: str) -> click.Command:
     @click.pass_context
     def callback(ctx: click.Context, /, **given: Any) -> int:
-        return _run(list(ctx.obj), given)
+        return run_with(list(ctx.obj), given)
 
     command = RunCommand(name, callback=callback, help=HELP, epilog=EPILOG)
     return options(command)
 
 
-def _run(typed: list[str], given: dict[str, Any]) -> int:
+def run_with(typed: list[str], given: dict[str, Any]) -> int:
+    """Start it with these options, and stay with it unless it is detached."""
     from trainctl.cli import foreground
 
     attention = foreground.Attention()
@@ -137,7 +143,7 @@ def _run(typed: list[str], given: dict[str, Any]) -> int:
             raise
         raise _in_foreground(error) from error
     for notice in started.notices:
-        output.note(f"trainctl: {notice}")
+        output.told(notice)
     if given["detach"]:
         foreground.announce(started.run, started.job, started.number)
         output.line(started.run.name)
@@ -159,6 +165,7 @@ _FLAGS = (
 
 
 def _start(here: Here, typed: list[str], given: dict[str, Any]) -> Started:
+    from trainctl.cli import hashing
     from trainctl.control import launch
 
     flags = {name: given[name] for name in _FLAGS}
@@ -166,16 +173,19 @@ def _start(here: Here, typed: list[str], given: dict[str, Any]) -> Started:
     flags["nproc"] = int(nproc) if nproc is not None and nproc.isdecimal() else nproc
     flags["env"] = given["env"] or None
     flags["tags"] = given["tag"] or None
-    request = launch.Request(
-        typed=typed,
-        name=given["name"],
-        gpu_ids=given["gpu_ids"].split(",") if given["gpu_ids"] else None,
-        resume=given["resume"],
-        wait=given["wait"],
-        after=given["after"],
-        tty=given["tty"],
-    )
-    return launch.start(here, request, here.settings.with_flags(flags, here.cwd))
+    with hashing.Waiting() as waiting:
+        request = launch.Request(
+            typed=typed,
+            name=given["name"],
+            gpu_ids=given["gpu_ids"].split(",") if given["gpu_ids"] else None,
+            resume=given["resume"],
+            wait=given["wait"],
+            after=given["after"],
+            tty=given["tty"],
+            pace=waiting.pace,
+            tell=waiting.tell,
+        )
+        return launch.start(here, request, here.settings.with_flags(flags, here.cwd))
 
 
 def _in_foreground(error: TrainctlError | OSError) -> TrainctlError:

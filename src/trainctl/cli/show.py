@@ -86,6 +86,7 @@ def to_json(folder: RunFolder, job: Job, found: Record) -> dict[str, Any]:
         "living": found.living,
         "job": job.to_json(),
         "code": files.read_json(folder.code),
+        "begun": job.resume.get("begun"),
         "attempts": attempts,
         "events": found.events,
         "corrupt": found.corrupt,
@@ -118,6 +119,7 @@ def _facts(folder: RunFolder, job: Job, found: Record) -> list[tuple[str, str]]:
             ("variables", ", ".join(names)),
             ("tags", " ".join(job.tags)),
             ("rerun of", job.rerun_of or ""),
+            ("begun with", _begun(job)),
             ("log", output.home_short(folder.attempt(max(1, len(found.attempts))).log)),
             ("resume", _resume(job)),
         )
@@ -135,6 +137,26 @@ def _resume(job: Job) -> str:
         return "never"
     args = shlex.join(job.resume["args"]) if job.resume["args"] else "TRAINCTL_RESUME_FROM"
     return f"{args} ({job.resume['why']})"
+
+
+def _begun(job: Job) -> str:
+    """The checkpoint that its first attempt went on from, and who made that."""
+    begun: dict[str, Any] | None = job.resume.get("begun")
+    if not begun:
+        return ""
+    text = _near(str(begun["path"]), job)
+    if "://" in str(begun["asked"]):
+        text = f"{begun['asked']}, as {text}"
+    if begun.get("run"):
+        by = f"attempt {begun['attempt']} of " if begun.get("attempt") else ""
+        step = f", step {begun['step']}" if begun.get("step") is not None else ""
+        text += f", made by {by}{begun['run']}{step}"
+    return text
+
+
+def _near(path: str, job: Job) -> str:
+    near = os.path.relpath(path, job.cwd)
+    return output.home_short(path) if near.startswith("..") else near
 
 
 def _python(interpreter: dict[str, str], recorded: dict[str, Any] | None) -> str:
@@ -203,12 +225,20 @@ def _checkpoints(job: Job, found: Record) -> list[tuple[str, str]]:
         return [("checkpoints", "none seen")]
     lines = [("checkpoints", f"{len(found.checkpoints)} seen")]
     for seen in found.checkpoints[-_SHOWN_CHECKPOINTS:]:
-        gone = "" if os.path.exists(seen["path"]) else " · gone"
-        step = "" if seen.get("step") is None else f"step {seen['step']} · "
-        path = os.path.relpath(seen["path"], job.cwd)
-        path = output.home_short(seen["path"]) if path.startswith("..") else path
-        lines.append(("", f"{step}{path} · {output.size(seen['size'])}{gone}"))
+        step = [] if seen.get("step") is None else [f"step {seen['step']}"]
+        parts = [*step, _near(seen["path"], job), output.size(seen["size"]), *_fate(seen)]
+        lines.append(("", " · ".join(parts)))
     return lines
+
+
+def _fate(seen: dict[str, Any]) -> list[str]:
+    """What became of it: hashed, sent to the store, gone from here."""
+    told = ["verified"] if seen.get("verified") else []
+    if seen.get("pushed"):
+        told.append(f"pushed as {seen['pushed']}")
+    if not os.path.exists(seen["path"]):
+        told.append("gone")
+    return told
 
 
 def _print_diff(folder: RunFolder) -> None:

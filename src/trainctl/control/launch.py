@@ -6,8 +6,8 @@ import errno
 import os
 import sys
 import threading
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trainctl.checkpoints.folders import checkpoint_folders
 from trainctl.checkpoints.resume import resume_arguments
@@ -15,6 +15,7 @@ from trainctl.checkpoints.script import read_script
 from trainctl.config import Settings
 from trainctl.control import (
     attempts,
+    beginning,
     cards,
     code,
     environment,
@@ -23,10 +24,11 @@ from trainctl.control import (
     staging,
     versions,
 )
+from trainctl.control.beginning import Beginning
 from trainctl.control.interpreter import Command, resolve
 from trainctl.control.pythons import world_of
 from trainctl.control.wiring import Here
-from trainctl.errors import NotFoundError, RefusedError, UsageError
+from trainctl.errors import RefusedError, UsageError
 from trainctl.kit import checkpoints, events, files
 from trainctl.kit import launch as kit_launch
 from trainctl.kit.names import RunFolder
@@ -35,14 +37,18 @@ from trainctl.records import index, naming, record
 from trainctl.records.job import Job
 from trainctl.version import __version__
 
+if TYPE_CHECKING:
+    from trainctl.kit.hashing import Pace
+
 _TRIES = 20
 
 
 class Request(NamedTuple):
     """A command line of `trainctl run`, beyond what settings hold. Durations in seconds.
 
-    resume: `auto`, `never`, or the path of a checkpoint to begin with. wait: None for no wait,
-    infinity for ever.
+    resume: `auto`, `never`, or what to begin with: the path or URL of a checkpoint, or a run.
+    wait: None for no wait, infinity for ever. pace: told of what is hashed before the start;
+    tell: told what speaks against it, before the start too.
     """
 
     typed: Sequence[str]
@@ -54,6 +60,8 @@ class Request(NamedTuple):
     tty: bool = False
     platform: str = "local"
     rerun_of: str | None = None
+    pace: Pace | None = None
+    tell: Callable[[str], None] | None = None
 
 
 class Started(NamedTuple):
@@ -75,10 +83,11 @@ def start(here: Here, request: Request, settings: Settings) -> Started:
     world = world_of(here.cwd, here.environ)
     nproc: Any = settings.nproc  # the settings have checked it
     command = resolve(list(request.typed), world, settings.python, nproc)
-    first = _first_checkpoint(here, request)
     run = here.home.run(_name(here, request, settings))
+    begun = beginning.find(here, request.resume, run, request.pace)
     job = _job(here, request, settings, command, run.name)
-    notices = _notices(here, job)
+    job = job._replace(resume={**job.resume, "begun": begun.to_json(request.resume)})
+    notices = [*_notices(here, job), *begun.passed]
     offers = list(here.platforms[request.platform].offers(job))
     if not offers:
         raise RefusedError("this machine cannot run this job", hint="trainctl doctor")
@@ -90,10 +99,14 @@ def start(here: Here, request: Request, settings: Settings) -> Started:
         job.env_file,
     )
     tree = code.ask(job.project, here.environ)
-    _create(here, run, job, variables)
+    _create(here, run, job, variables, begun)
     plan = kit_launch.render(
-        run, job.to_json(), 1, checkpoint=first, device=cards.device(variables)
+        run, job.to_json(), 1, checkpoint=begun.path, device=cards.device(variables)
     )
+    if begun.path is not None:
+        from trainctl.control import speaking  # readers of formats, for hardly any run
+
+        notices += speaking.say(speaking.first(job, begun.path), request.tell)
     handle = attempts.start(here, run, job, 1, plan)
     python = versions.ask(job.interpreter, job.cwd, variables)  # not in the way of the start
     threading.Thread(target=_record_code, args=(here, run, job, tree, python)).start()
@@ -155,6 +168,7 @@ def _job(here: Here, request: Request, settings: Settings, command: Command, nam
             "mode": "never" if request.resume == "never" else "auto",
             "args": list(hint.args),
             "why": hint.why,
+            "finds": script.finds,
         },
         checkpoint_dirs=list(folders.all),
         asked={"python": settings.python, "checkpoint_dir": settings.checkpoint_dir},
@@ -169,7 +183,9 @@ def _job(here: Here, request: Request, settings: Settings, command: Command, nam
     )
 
 
-def _create(here: Here, run: RunFolder, job: Job, variables: dict[str, str]) -> None:
+def _create(
+    here: Here, run: RunFolder, job: Job, variables: dict[str, str], begun: Beginning
+) -> None:
     """Make the run's folder with all that its first attempt needs, whole at once or not at all."""
     row = index.row(record.read(run), job.to_json())
     os.makedirs(here.home.runs, mode=0o700, exist_ok=True)
@@ -179,6 +195,11 @@ def _create(here: Here, run: RunFolder, job: Job, variables: dict[str, str]) -> 
     try:
         os.mkdir(staged.path, 0o700)
         _fill(staged, job, variables, own=run.checkpoints)
+        if begun.fetch is not None and begun.path is not None:
+            from trainctl.kit import manifest
+
+            fetched = begun.fetch(staged.begun)
+            manifest.write(here.home.manifests, fetched._replace(path=begun.path))
         with index.Index.open(here.home) as known:
             known.add_with_folder(row, lambda: os.rename(staged.path, run.path))
         files.sync_folder(here.home.runs)
@@ -200,18 +221,6 @@ def _fill(staged: RunFolder, job: Job, variables: dict[str, str], *, own: str) -
 
 def _taken(name: str) -> RefusedError:
     return RefusedError(f"there is a run named {name} already", hint="choose another --name")
-
-
-def _first_checkpoint(here: Here, request: Request) -> str | None:
-    if request.resume in {"auto", "never"}:
-        return None
-    path = os.path.normpath(os.path.join(here.cwd, os.path.expanduser(request.resume)))
-    if not os.path.exists(path):
-        raise NotFoundError(
-            f"--resume {request.resume}: there is no such checkpoint",
-            hint="--resume takes auto, never, or the path of a checkpoint",
-        )
-    return path
 
 
 def _name(here: Here, request: Request, settings: Settings) -> str:

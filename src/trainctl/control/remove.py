@@ -9,7 +9,7 @@ from typing import NamedTuple
 from trainctl.control import lookup, staging
 from trainctl.control.wiring import Here
 from trainctl.errors import BusyError
-from trainctl.kit import process
+from trainctl.kit import heirs, launch, process
 from trainctl.kit.names import RunFolder
 from trainctl.records.index import Index
 
@@ -37,6 +37,7 @@ def look(here: Here, run: RunFolder) -> Doomed:
 def delete(here: Here, doomed: Doomed) -> None:
     """Remove the run folder and its row. Already gone is success."""
     run = doomed.run
+    _forget_as_heir(run)
     trash = staging.deleted(here.home, run.name)
     try:
         os.rename(run.path, trash)
@@ -46,3 +47,11 @@ def delete(here: Here, doomed: Doomed) -> None:
         known.drop([run.name])
     if trash:
         shutil.rmtree(trash)
+
+
+def _forget_as_heir(run: RunFolder) -> None:
+    """Take its attempts off the list of those that went on from a checkpoint."""
+    for number in run.attempts():
+        plan = launch.read(run, number)
+        if plan is not None and plan.resumed_from is not None:
+            heirs.forget(run, number, plan.resumed_from)

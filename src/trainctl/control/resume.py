@@ -4,88 +4,135 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from trainctl.checkpoints.resume import ResumeHint, resume_arguments
 from trainctl.checkpoints.script import Script, read_script
-from trainctl.checkpoints.selection import choose
 from trainctl.config import load
-from trainctl.control import attempts, cards, code, environment, journal, lookup
+from trainctl.control import attempts, cards, code, environment, journal, lookup, picking, speaking
 from trainctl.control.launch import Request, Started, start, wait_seconds
+from trainctl.control.picking import Picked
 from trainctl.control.wiring import Here
 from trainctl.errors import BusyError, NotFoundError, RefusedError
-from trainctl.kit import checkpoints, completeness, files, process
+from trainctl.kit import aside, files, process
 from trainctl.kit import launch as kit_launch
+from trainctl.kit.hashing import Pace
+from trainctl.kit.launch import Launch
 from trainctl.kit.names import RunFolder
 from trainctl.records import job as jobs
 from trainctl.records.job import Job
 from trainctl.records.record import Record
 
 
-def resume(
-    here: Here,
-    run: RunFolder,
-    *,
-    wanted: str | None = None,
-    arguments: Sequence[str] = (),
-    as_recorded: bool = False,
-    env: Sequence[str] = (),
-    wait: float | None = None,
-) -> Started:
+class Wish(NamedTuple):
+    """What was typed after `trainctl resume`, beyond the run.
+
+    wanted: `last`, `best`, a step or a path; None takes the newest checkpoint of this run that
+    holds, or begins anew where there is none. as_recorded: leave out what earlier resumes have
+    added. wait: seconds to wait for GPU cards; None refuses at once. pace: told of what is hashed;
+    tell: told what speaks against it, before anything starts.
+    """
+
+    wanted: str | None = None
+    arguments: Sequence[str] = ()
+    as_recorded: bool = False
+    env: Sequence[str] = ()
+    wait: float | None = None
+    pace: Pace | None = None
+    tell: Callable[[str], None] | None = None
+
+
+def resume(here: Here, run: RunFolder, wish: Wish | None = None) -> Started:
     """Start the next attempt: the recorded command, these arguments after it, the tree as it is.
 
-    wanted: `last`, `best`, a step or a path; None takes the newest complete one of this run, or
-    begins anew where there is none. as_recorded: leave out what earlier resumes have added.
-    wait: seconds to wait for GPU cards; None refuses at once.
-    Raises BusyError while the run lives, NotFoundError for a checkpoint that is not there.
+    Only once its checkpoint has been read to the last byte. Raises BusyError while the run lives,
+    NotFoundError for a checkpoint that is not there, RefusedError for a named one that does not
+    hold.
     """
+    wish = wish or Wish()
     found = lookup.refresh(here, run)
     _refuse_living(run, found)
     job = jobs.read(run)
     if not os.path.isdir(job.cwd):
         raise NotFoundError(f"{job.cwd}, where {run.name} ran, is not there any more")
-    checkpoint = pick(run, job, wanted)
+    picked = picking.pick(here, run, job, wish.wanted, wish.pace)
+    following = _following(here, run, job, found, wish)
+    changes, tree = _changes(here, run, job)
+    way, plan = _settle(here, found, following, picked, tree)
+    told = [
+        *picked.notices,
+        *way.told,
+        *speaking.untold(run, job, picked, following.script, following.resume),
+        *speaking.diverged(run, picked, here.home.manifests),
+        *speaking.against(job, way.path, following.script, following.hint),
+    ]
+    left = speaking.say(told, wish.tell)
+    handle = attempts.start(here, run, job, following.number, plan)
+    lookup.note(here, run)
+    goes_on = _goes_on(here, run, following.number, way.path)
+    notices = [*left, goes_on, *_added(run, following.earlier, wish.arguments), *changes]
+    return Started(run, job, handle, notices, following.number)
+
+
+class _Following(NamedTuple):
+    """The attempt that is to come. earlier: the arguments that resumes before have added."""
+
+    run: RunFolder
+    job: Job
+    wish: Wish
+    number: int
+    earlier: list[str]
+    script: Script
+    hint: ResumeHint
+    gpus: dict[str, Any]
+
+    @property
+    def resume(self) -> dict[str, Any]:
+        """As a job records it, by the script's source and settings as they are now."""
+        told = {"args": list(self.hint.args), "finds": self.script.finds}
+        return {**self.job.resume, **told}
+
+
+def _following(here: Here, run: RunFolder, job: Job, found: Record, wish: Wish) -> _Following:
     number = (found.attempts[-1].number if found.attempts else 0) + 1
     before = kit_launch.read(run, number - 1)
-    earlier = before.extra if before and not as_recorded else []
-    extra = [*earlier, *arguments]
+    earlier = before.extra if before and not wish.as_recorded else []
     script = read_script(job.source)
-    hint = _hint(here, job, script, extra)
-    claimed = _cards(here, job, wait)
-    notices, tree = _changes(here, run, job)
-    notices = [
-        _goes_on(here, run, number, checkpoint),
-        *_added(run, earlier, arguments),
-        *_untold(checkpoint, script, hint),
-        *notices,
-    ]
+    hint = _hint(here, job, script, [*earlier, *wish.arguments])
+    gpus = _cards(here, job, wish.wait)
+    return _Following(run, job, wish, number, earlier, script, hint, gpus)
+
+
+def _settle(
+    here: Here, found: Record, following: _Following, picked: Picked, tree: dict[str, Any]
+) -> tuple[aside.Way, Launch]:
+    """Make way for the checkpoint and write what was decided: from here on it will be started."""
+    run, job, wish = following.run, following.job, following.wish
     recorded = {
         **job.to_json(),
-        "gpus": claimed,
-        "wait_seconds": wait_seconds(wait),
-        "resume": {**job.resume, "args": list(hint.args)},
+        "gpus": following.gpus,
+        "wait_seconds": wait_seconds(wish.wait),
+        "resume": following.resume,
     }
-    plan = kit_launch.render(
-        run,
-        recorded,
-        number,
-        checkpoint=checkpoint,
-        device=cards.device(here.environ),
-        extra=extra,
-    )
-    asked = {"attempt": number, "from": checkpoint, "arguments": list(arguments), **tree}
+    extra = [*following.earlier, *wish.arguments]
+    device = cards.device(here.environ)
     with journal.unchanged(run, found) as still:  # of two at once, one resumes
         if not still:
             raise BusyError(
                 f"another trainctl has just changed {run.name}", hint=f"trainctl show {run.name}"
             )
-        _write_environment(here, run, job, env)
-        plan.write(run, number)
-        journal.append(here, run, "resumed", {**asked, "by": journal.me()})
-    handle = attempts.start(here, run, job, number, plan)
-    lookup.note(here, run)
-    return Started(run, job, handle, notices, number)
+        way = aside.make(run, following.resume, picked.choice)
+        plan = kit_launch.render(
+            run, recorded, following.number, checkpoint=way.path, device=device, extra=extra
+        )
+        _write_environment(here, run, job, wish.env)
+        plan.write(run, following.number)
+        passed = [one.to_json() for one in picked.choice.passed]
+        asked = {"attempt": following.number, "from": way.path, "arguments": list(wish.arguments)}
+        asked |= {**tree, "passed": passed, "told": way.told, "by": journal.me()}
+        journal.append(here, run, "resumed", asked)
+    return way, plan
 
 
 def _refuse_living(run: RunFolder, found: Record) -> None:
@@ -100,24 +147,6 @@ def _refuse_living(run: RunFolder, found: Record) -> None:
             f"processes of {run.name} are still alive: {', '.join(map(str, left))}",
             hint=f"trainctl stop --now {run.name}",
         )
-
-
-def own_checkpoints(run: RunFolder, job: Job) -> list[checkpoints.Found]:
-    """The complete checkpoints that this run wrote, oldest first."""
-    found = checkpoints.scan(job.checkpoint_dirs, since=job.created - 1)
-    alive = bool(process.marked(run.path))
-    return [item for item in found if completeness.is_complete(item, writers_alive=alive)]
-
-
-def pick(run: RunFolder, job: Job, wanted: str | None) -> str | None:
-    """The checkpoint to go on from; None: from the beginning."""
-    if wanted is None and job.resume["mode"] == "never":
-        return None
-    there = own_checkpoints(run, job)
-    newest = completeness.newest_complete(there) if wanted in {None, "last"} else None
-    if newest is not None:
-        return newest.path
-    return None if wanted is None else choose(there, wanted, job.cwd)
 
 
 def _hint(here: Here, job: Job, script: Script, extra: Sequence[str]) -> ResumeHint:
@@ -150,13 +179,6 @@ def _added(run: RunFolder, earlier: Sequence[str], arguments: Sequence[str]) -> 
 
 def _words(arguments: Sequence[str]) -> str:
     return shlex.join(argument.encode("utf-8", "replace").decode() for argument in arguments)
-
-
-def _untold(checkpoint: str | None, script: Script, hint: ResumeHint) -> list[str]:
-    """Said where the script may begin anew all the same."""
-    if checkpoint is None or hint.args or "TRAINCTL_RESUME_FROM" in script.variables:
-        return []
-    return [f"{hint.why}; only the variable TRAINCTL_RESUME_FROM names it"]
 
 
 def _cards(here: Here, job: Job, wait: float | None) -> dict[str, Any]:
@@ -208,6 +230,8 @@ def rerun(here: Here, run: RunFolder, arguments: Sequence[str], name: str | None
         raise RefusedError(f"{job.cwd}, where {run.name} ran, is not there any more")
     given = {
         "python": job.asked["python"],
+        "store": job.store["url"] if job.store else None,
+        "push": job.push,
         "checkpoint_dir": job.asked["checkpoint_dir"],
         "tags": tuple(job.tags),
         "env_file": job.env_file,

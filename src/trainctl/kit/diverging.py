@@ -36,12 +36,19 @@ def in_attempt(run: RunFolder, attempt: int) -> Optional[Diverged]:
 
 def in_checkpoint(path: str, about: Optional[About]) -> Optional[Diverged]:
     """What the checkpoint itself tells: its manifest's metrics, Trainer's own history."""
-    if about is not None:
-        for name, value in _losses(about.metrics):
-            return Diverged(about.step or 0, name, value)
+    seen = of_metrics(about.metrics, about.step or 0) if about is not None else None
+    if seen is not None:
+        return seen
     for row in _history(os.path.join(path, "trainer_state.json")):
         for name, value in _losses(row):
             return Diverged(_step(row, 0), name, value)
+    return None
+
+
+def of_metrics(metrics: Mapping[str, float], step: int = 0) -> Optional[Diverged]:
+    """What these values of one step tell."""
+    for name, value in _losses(metrics):
+        return Diverged(step, name, value)
     return None
 
 

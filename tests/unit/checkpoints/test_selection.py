@@ -1,45 +1,62 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from trainctl.checkpoints.selection import choose
+from trainctl.checkpoints.selection import fitting
 from trainctl.errors import NotFoundError
+from trainctl.kit.candidates import BEST, Candidate
 from trainctl.kit.checkpoints import Found
 
 
-def found(*names: str) -> list[Found]:
-    digits = ["".join(filter(str.isdigit, name)) for name in names]
-    return [
-        Found(f"/w/out/{name}", int(step) if step else None, 1, float(at), False)
-        for at, (name, step) in enumerate(zip(names, digits, strict=True))
-    ]
+def found(*names: str) -> list[Candidate]:
+    """Newest first, in the order given."""
+    made: list[Candidate] = []
+    for at, name in enumerate(names):
+        digits = "".join(filter(str.isdigit, name))
+        step = int(digits) if digits else None
+        here = Found(f"/w/out/{name}", step, 1, float(-at), is_dir=False)
+        made.append(Candidate(here, 1, step, best=BEST.search(name) is not None))
+    return made
 
 
-THREE = found("step_100.pt", "model_best.pth.tar", "step_200.pt")
+THREE = found("step_200.pt", "step_100.pt", "model_best.pth.tar")
 
 
 @pytest.mark.parametrize(
     ("wanted", "path"),
     [
-        ("last", "/w/out/step_200.pt"),
         ("100", "/w/out/step_100.pt"),
         ("best", "/w/out/model_best.pth.tar"),
         ("step_100.pt", "/w/out/step_100.pt"),
     ],
 )
-def test_a_checkpoint_is_chosen_by_what_a_user_would_call_it(wanted, path):
-    assert choose(THREE, wanted, "/w") == path
+def test_a_checkpoint_is_chosen_by_what_a_user_would_call_it(wanted: str, path: str):
+    assert [one.path for one in fitting(THREE, wanted, "/w")] == [path]
 
 
 @pytest.mark.parametrize("name", ["best.ckpt", "best", "checkpoint-best", "best_model.pt"])
-def test_the_best_is_known_by_its_name(name):
-    assert choose(found("1.pt", name, "2.pt"), "best", "/w").endswith(name)
+def test_the_best_is_known_by_its_name(name: str):
+    [one] = fitting(found("2.pt", name, "1.pt"), "best", "/w")
+    assert os.path.basename(one.path) == name
+
+
+def test_of_one_step_the_newest_comes_first():
+    two = found("checkpoint-7", "step_7.pt")
+    assert fitting(two, "7", "/w") == two
 
 
 def test_a_path_may_lie_outside_the_run(tmp_path):
     (tmp_path / "mine.pt").touch()
-    assert choose([], "mine.pt", str(tmp_path)) == str(tmp_path / "mine.pt")
-    assert choose([], str(tmp_path / "mine.pt"), "/") == str(tmp_path / "mine.pt")
+    for wanted, cwd in (("mine.pt", str(tmp_path)), (str(tmp_path / "mine.pt"), "/")):
+        assert [one.path for one in fitting([], wanted, cwd)] == [str(tmp_path / "mine.pt")]
+
+
+def test_what_is_neither_file_nor_folder_is_no_checkpoint(tmp_path):
+    os.mkfifo(tmp_path / "pipe.pt")
+    with pytest.raises(NotFoundError):
+        fitting([], "pipe.pt", str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -55,11 +72,10 @@ def test_a_path_may_lie_outside_the_run(tmp_path):
             "step 77",
             "0, 1, 2, 3, ..., 16, 17, 18, 19",
         ),
-        ([], "last", "no complete checkpoint", "--checkpoint-dir"),
         ([], "7", "step 7", "--from PATH"),
     ],
 )
 def test_a_refusal_says_what_there_is(there, wanted, message, hint):
     with pytest.raises(NotFoundError, match=message) as caught:
-        choose(there, wanted, "/nowhere")
+        fitting(there, wanted, "/nowhere")
     assert hint in str(caught.value.hint)

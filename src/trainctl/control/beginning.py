@@ -1,0 +1,93 @@
+"""What the first attempt of a run begins with: a checkpoint at a path, of a run, in a store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from trainctl.control import lookup
+from trainctl.control.wiring import Here
+from trainctl.errors import NotFoundError
+from trainctl.kit.names import RunFolder
+
+if TYPE_CHECKING:  # each run starts through here, few with a checkpoint
+    from trainctl.kit.hashing import Pace
+    from trainctl.kit.manifest import About, Manifest
+
+_MODES = {"auto", "never"}
+
+
+class Beginning(NamedTuple):
+    """path: where it lies once the run is started; None: from the beginning.
+
+    fetch: brings it into this folder, where it still has to come; about: who made it.
+    """
+
+    path: str | None = None
+    fetch: Callable[[str], Manifest] | None = None
+    about: About | None = None
+    id: str | None = None
+    passed: tuple[str, ...] = ()
+
+    def to_json(self, asked: str) -> dict[str, Any] | None:
+        """What the job records of it."""
+        if self.path is None:
+            return None
+        made: dict[str, Any] = {"asked": asked, "path": self.path, "id": self.id}
+        if self.about is not None:
+            about = self.about
+            made |= {"run": about.run, "attempt": about.attempt, "step": about.step}
+        return made
+
+
+def find(here: Here, asked: str, run: RunFolder, pace: Pace | None = None) -> Beginning:
+    """What `--resume` means: `auto`, `never`, a path, a run, or the URL of a store.
+
+    "Latest" is resolved now. Raises NotFoundError where there is none, RefusedError where it does
+    not hold.
+    """
+    if asked in _MODES:
+        return Beginning()
+    if "://" in asked and not asked.startswith("file://"):
+        from trainctl.control import fetching  # a client of stores, for hardly any run
+
+        return fetching.beginning(here, asked, run)
+    text = asked.removeprefix("file://")
+    path = os.path.normpath(os.path.join(here.cwd, os.path.expanduser(text)))
+    if os.path.lexists(path):
+        from trainctl.control import picking
+
+        picking.at(here, path, asked, pace)
+        return _at(here, path)
+    return _newest_of(here, asked, pace)
+
+
+def _newest_of(here: Here, asked: str, pace: Pace | None) -> Beginning:
+    from trainctl.control import picking
+    from trainctl.kit import process
+    from trainctl.records import job as jobs
+
+    try:
+        other = lookup.find(here, asked)
+    except NotFoundError:
+        other = None
+    if other is None or not asked:
+        raise NotFoundError(
+            f"--resume {asked}: there is no such checkpoint",
+            hint="--resume takes auto, never, or a checkpoint's path or URL, or a run's name",
+        )
+    choice = picking.newest(
+        here, other, jobs.read(other), pace, writers_alive=bool(process.marked(other.path))
+    )
+    passed = tuple(f"passed over: {one.path}: {one.why}" for one in choice.passed)
+    return _at(here, str(choice.path))._replace(passed=passed)
+
+
+def _at(here: Here, path: str) -> Beginning:
+    from trainctl.kit import manifest
+
+    filed = manifest.read(here.home.manifests, path)
+    if filed is None:
+        return Beginning(path)
+    return Beginning(path, about=filed.about, id=filed.id)
