@@ -1,0 +1,101 @@
+"""The files of a checkpoint's folder, each read by the reader of its own kind, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from trainctl.checkpoints.findings import Findings
+from trainctl.checkpoints.formats import safetensors
+from trainctl.checkpoints.formats.protocol import Scalar, Tensor, Verdict
+from trainctl.checkpoints.formats.torch_zip import TorchFile, read_pickle, read_torch
+from trainctl.checkpoints.parts import part_of
+from trainctl.checkpoints.source import Source
+from trainctl.checkpoints.zip_checks import verify_members
+from trainctl.checkpoints.zips import Span, read_directory
+
+FILES = 5_000  # that are looked into; the rest is sized
+_PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt", ".tar")
+_WORST = (Verdict.OPAQUE, Verdict.DATA, Verdict.CODE, Verdict.MALFORMED)
+
+
+class Parts(NamedTuple):
+    """scalars: by file and dotted key, `scheduler.last_epoch`. findings: each begins with a file.
+
+    looked_into: the files that were read.
+    """
+
+    tensors: tuple[Tensor, ...]
+    scalars: dict[str, Scalar]
+    imports: tuple[str, ...]
+    verdict: Verdict
+    findings: Findings
+    looked_into: tuple[str, ...]
+
+    @property
+    def has_optimizer(self) -> bool:
+        stems = {part_of(_stem(file)) for file in self.looked_into}
+        return "optimizer" in stems or any(t.part == "optimizer" for t in self.tensors)
+
+
+def read_files(source: Source, names: Iterable[str]) -> Parts:
+    """All that tensors and pickles tell, of these files. Raises OSError."""
+    tensors: list[Tensor] = []
+    scalars: dict[str, Scalar] = {}
+    imports: set[str] = set()
+    findings = Findings()
+    verdicts = {Verdict.OPAQUE}
+    chosen = [name for name in sorted(names) if name.endswith((".safetensors", *_PICKLES))][:FILES]
+    for name in chosen:
+        stem = _stem(name)
+        if name.endswith(".safetensors"):
+            header = safetensors.read_header(source, name)
+            tensors.extend(header.tensors)
+            scalars.update({f"{stem}.{key}": value for key, value in header.metadata.items()})
+            wrong, verdict = header.findings, Verdict.DATA
+        else:
+            seen = _read_pickled(source, name)
+            tensors.extend(_of_part(seen.tensors, part_of(stem)))
+            scalars.update({f"{stem}.{key}": value for key, value in seen.scalars.items()})
+            imports.update(seen.imports)
+            wrong, verdict = seen.findings, seen.verdict
+        verdicts.add(verdict)
+        for finding in wrong:
+            findings.append(f"{name}: {finding}")
+    verdict = worst(*verdicts)
+    return Parts(tuple(tensors), scalars, tuple(sorted(imports)), verdict, findings, tuple(chosen))
+
+
+def worst(*verdicts: Verdict) -> Verdict:
+    return max(verdicts, key=_WORST.index)
+
+
+def _read_pickled(source: Source, name: str) -> TorchFile:
+    if source.read(name, 0, 4)[:2] == b"PK":
+        return read_torch(source, name)
+    return read_pickle(source, name)
+
+
+def _of_part(tensors: Iterable[Tensor], part: str) -> Iterable[Tensor]:
+    """In a file that is called `optimizer`, everything is the optimizer's."""
+    return tensors if part == "model" else (tensor._replace(part=part) for tensor in tensors)
+
+
+def _stem(name: str) -> str:
+    return name.rpartition("/")[2].partition(".")[0]
+
+
+def verify_files(source: Source, names: Collection[str]) -> list[str]:
+    """What the checksums in these files find wrong; reads all of those that have some."""
+    found = Findings()
+    for name in sorted(names):
+        if name.endswith(_PICKLES) and source.read(name, 0, 2) == b"PK":
+            for finding in _verify_torch(source, name):
+                found.append(f"{name}: {finding}")
+    return found
+
+
+def _verify_torch(source: Source, name: str) -> list[str]:
+    span = Span.whole(source, name)
+    owners = {(tensor.start or 0): tensor.name for tensor in read_torch(source, name).tensors}
+    return verify_members(span, read_directory(span), owners)

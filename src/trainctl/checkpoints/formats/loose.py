@@ -1,0 +1,87 @@
+"""Folders of a script's own making, bare pickles, and what nobody knows."""
+
+from __future__ import annotations
+
+from trainctl.checkpoints.formats.files import read_files, verify_files
+from trainctl.checkpoints.formats.protocol import Inspection, Resuming, Verdict
+from trainctl.checkpoints.formats.torch_zip import inspection, read_pickle
+from trainctl.checkpoints.progress import progress_of
+from trainctl.checkpoints.source import Source
+
+_PROTOCOLS = (b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5")
+
+
+class Loose:
+    """A folder such as `step-5/`, with `model.pt` and `optimizer.pt` in it."""
+
+    name = "folder"
+
+    def recognise(self, source: Source) -> bool:
+        return source.is_dir and any(
+            name.endswith((".pt", ".pth", ".bin", ".ckpt", ".safetensors"))
+            for name in source.files()
+        )
+
+    def inspect(self, source: Source) -> Inspection:
+        parts = read_files(source, source.files())
+        known = {name.partition(".")[2]: value for name, value in parts.scalars.items()}
+        progress = progress_of(known)
+        return Inspection(
+            self.name,
+            step=progress.step,
+            epoch=progress.epoch,
+            loss=progress.loss,
+            metrics=progress.metrics,
+            best_metric=progress.best_metric,
+            tensors=parts.tensors,
+            scalars=parts.scalars,
+            has_optimizer=parts.has_optimizer,
+            imports=parts.imports,
+            verdict=parts.verdict,
+            findings=tuple(parts.findings),
+        )
+
+    def resuming(self, inspection: Inspection) -> Resuming:
+        return Resuming("by whatever the script reads it with", "folder")
+
+    def verify(self, source: Source) -> list[str]:
+        return verify_files(source, source.files().keys())
+
+
+class Pickled:
+    """A bare pickle: what it would import is told."""
+
+    name = "pickle"
+
+    def recognise(self, source: Source) -> bool:
+        return not source.is_dir and source.read("", 0, 2) in _PROTOCOLS
+
+    def inspect(self, source: Source) -> Inspection:
+        return inspection(read_pickle(source), self.name)._replace(framework="")
+
+    def resuming(self, inspection: Inspection) -> Resuming:
+        return Resuming("pickle.load(FILE), which runs whatever it imports")
+
+    def verify(self, source: Source) -> list[str]:
+        return list(self.inspect(source).findings)
+
+
+class Opaque:
+    """Everything else: hashed, verified, moved and resumed from like any other."""
+
+    name = "opaque"
+
+    def recognise(self, source: Source) -> bool:
+        return True
+
+    def inspect(self, source: Source) -> Inspection:
+        empty = not any(source.files().values())
+        return Inspection(
+            self.name, verdict=Verdict.OPAQUE, findings=("it is empty",) if empty else ()
+        )
+
+    def resuming(self, inspection: Inspection) -> Resuming:
+        return Resuming("by whatever the script reads it with", "either")
+
+    def verify(self, source: Source) -> list[str]:
+        return list(self.inspect(source).findings)

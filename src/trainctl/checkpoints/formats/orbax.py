@@ -1,0 +1,122 @@
+"""Orbax: a folder for each step, its metadata in JSON, its arrays in OCDBT beside it.
+
+What the arrays hold is compressed by Zstandard, and so are their types: names and shapes are told,
+types are not.
+Source: orbax-checkpoint 0.12.8, metadata/checkpoint.py and serialization/type_handlers.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from trainctl.checkpoints import documents
+from trainctl.checkpoints.findings import Findings
+from trainctl.checkpoints.formats.protocol import Inspection, Resuming, Tensor
+from trainctl.checkpoints.source import Source
+
+_TOP = "_CHECKPOINT_METADATA"
+_STEP = re.compile(r"(?:.*[-_])?(\d{1,18})$")
+_STAGED = ".orbax-checkpoint-tmp"
+_OPTIMIZER = re.compile(r"(?:^|\.)(?:opt|optimizer)(?:_state|_states)?(?:\.|$)")
+
+
+class Orbax:
+    name = "orbax"
+
+    def recognise(self, source: Source) -> bool:
+        files = source.files()
+        return _TOP in files or "orbax.checkpoint" in files or "manifest.ocdbt" in files
+
+    def inspect(self, source: Source) -> Inspection:
+        files, findings = source.files(), Findings()
+        top = documents.read_object(source, _TOP)
+        for flaw in (*top.findings, *_uncommitted(source, top.value)):
+            findings.append(flaw)
+        tensors: list[Tensor] = []
+        items = _items(files)
+        several = len(items) > 1
+        for item in items:
+            for finding in _read_item(source, item, f"{item}." * several, tensors):
+                findings.append(finding)
+        metrics = _metrics(source, top.value)
+        match = _STEP.match(source.name.split(_STAGED)[0])
+        return Inspection(
+            self.name,
+            framework="orbax-checkpoint",
+            step=int(match.group(1)) if match else None,
+            loss=metrics.get("loss"),
+            metrics=metrics,
+            tensors=tuple(tensors),
+            scalars=documents.scalars(_told(top.value)),
+            has_optimizer=any(tensor.part == "optimizer" for tensor in tensors),
+            findings=tuple(findings),
+        )
+
+    def resuming(self, inspection: Inspection) -> Resuming:
+        how = "CheckpointManager(FOLDER).restore(STEP), which takes the newest by itself"
+        return Resuming(how, "folder")
+
+    def verify(self, source: Source) -> list[str]:
+        return []  # OCDBT's checksums are of what Zstandard packed: its own loader sees to them
+
+
+def _uncommitted(source: Source, top: Mapping[str, Any]) -> Iterator[str]:
+    if _STAGED in source.name:
+        yield "it was never given its final name: Orbax had not finished"
+    elif top and not top.get("commit_timestamp_nsecs"):
+        yield "Orbax has not committed it"
+    for item in documents.members(top.get("item_handlers")):
+        if not any(name.startswith(f"{item}/") for name in source.files()):
+            yield f"its item {item[:100]} is missing"
+
+
+def _items(files: Mapping[str, int]) -> list[str]:
+    """The folders that hold a tree of arrays; "" where the checkpoint is one itself."""
+    return sorted(
+        name.removesuffix("_METADATA").rstrip("/")
+        for name in files
+        if name == "_METADATA" or name.endswith("/_METADATA")
+    )
+
+
+def _read_item(source: Source, item: str, label: str, tensors: list[Tensor]) -> Iterator[str]:
+    """Its arrays into `tensors`, with this before their names; what is wrong with it."""
+    prefix = f"{item}/" if item else ""
+    told = documents.read_object(source, f"{prefix}_METADATA")
+    yield from told.findings
+    if told.value.get("use_ocdbt") and f"{prefix}manifest.ocdbt" not in source.files():
+        yield f"{prefix}manifest.ocdbt is missing"
+    tree = told.value.get("tree_metadata")
+    for leaf in documents.members(tree).values():
+        tensor = _tensor(leaf, label)
+        if tensor is not None:
+            tensors.append(tensor)
+
+
+def _tensor(leaf: object, prefix: str) -> Tensor | None:
+    told = documents.members(leaf)
+    sides = documents.members(told.get("value_metadata")).get("write_shape")
+    if sides is None:
+        return None
+    keys = [documents.members(key).get("key") for key in documents.items(told.get("key_metadata"))]
+    name = (prefix + ".".join(map(str, keys)))[: documents.TEXT]
+    shape = tuple(
+        side for side in map(documents.whole, documents.items(sides)) if side is not None
+    )
+    return Tensor(name, shape, "", 0, "optimizer" if _OPTIMIZER.search(name) else "model")
+
+
+def _metrics(source: Source, top: Mapping[str, Any]) -> dict[str, float]:
+    """CheckpointManager writes them as an item of their own; newer ones into the metadata."""
+    metrics = documents.numbers(top.get("metrics"))
+    if "metrics/metrics" in source.files():
+        metrics |= documents.numbers(documents.read_object(source, "metrics/metrics").value)
+    return metrics
+
+
+def _told(top: Mapping[str, Any]) -> dict[str, Any]:
+    custom = top.get("custom_metadata")
+    times = {key: top[key] for key in ("commit_timestamp_nsecs",) if key in top}
+    return {**times, **documents.members(custom)}
