@@ -22,7 +22,7 @@ MEMO = 2_000_000
 NESTING = 5_000  # of open marks; honest picklers stop at a thousand
 _ROUND = 50_000  # operations between two looks at how much has been gathered
 
-_BINGET, _BININT1, _LONG_BINPUT = b"hKr"
+_BINGET, _BININT1, _LONG_BINPUT, _MARK = b"hKr("
 _WHY = {
     IndexError: "it takes what is not there",
     KeyError: "it refers to what was never stored",
@@ -86,6 +86,10 @@ def _operate(reader: Reader, at: int) -> int:
             elif code == _BININT1:
                 reader.stack.append(data[at + 1])
                 at += 2
+            elif code == _MARK:
+                reader.below.append(reader.stack)
+                reader.stack = []
+                at += 1
             else:
                 at = TABLE[code](reader, at + 1)
     except BreaksOffError as error:

@@ -6,7 +6,7 @@ Source: torch/_utils.py, torch/_tensor.py and torch/storage.py, torch 1.0 to 2.1
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeGuard
+from typing import TypeGuard, cast
 
 from trainctl.checkpoints.dtypes import ITEM_BYTES, PACKED, STORED_AS
 from trainctl.checkpoints.findings import Findings
@@ -17,6 +17,7 @@ _DIMENSIONS = 64
 _LARGEST = 1 << 62
 _WRAPPED = 8  # a parameter of a subclass of a tensor moved from a device; not more
 _INT = frozenset((int,))
+_NOWHERE = (-1, -1)
 
 _Maker = Callable[[tuple[Value, ...], str, str], "Tensor | None"]
 
@@ -32,9 +33,9 @@ class Tensors:
         self, names: tuple[Global, ...], places: Mapping[str, tuple[int, int]] | None, file: str
     ) -> None:
         self.findings = Findings()
-        self._places = places
+        self._places: Mapping[str, tuple[int, int]] = places or {}
+        self._missed: set[str] | None = None if places is None else set()
         self._file = file
-        self._storages: dict[str, tuple[str, int, int, int]] = {}
         known: dict[str, _Maker] = {
             "_rebuild_tensor": self._strided,
             "_rebuild_tensor_v2": self._strided,
@@ -65,74 +66,58 @@ class Tensors:
             return None
 
     def _strided(self, args: tuple[Value, ...], name: str, part: str) -> Tensor:
-        storage, offset, shape, stride = args[:4]
-        dtype, item, start, size = self._storage(storage, name)
-        return self._lay_out((name, part), (dtype, item, start, size), (offset, shape, stride))
+        return self._lay_out((name, part), self._storage(args[0], name), args)
 
     def _retyped(self, args: tuple[Value, ...], name: str, part: str) -> Tensor:
-        storage, offset, shape, stride = args[:4]
-        _, _, start, size = self._storage(storage, name)
+        _, _, start, size = self._storage(args[0], name)
         dtype = _dtype(args[6])
-        laid = (dtype, ITEM_BYTES[dtype], start, size)
-        return self._lay_out((name, part), laid, (offset, shape, stride))
+        return self._lay_out((name, part), (dtype, ITEM_BYTES[dtype], start, size), args)
 
     def _lay_out(
-        self,
-        called: tuple[str, str],
-        storage: tuple[str, int, int, int],
-        layout: tuple[Value, Value, Value],
+        self, called: tuple[str, str], storage: tuple[str, int, int, int], args: tuple[Value, ...]
     ) -> Tensor:
         """The bytes from the first to the last element. Raises ValueError or TypeError."""
-        (name, part), (dtype, item, start, size) = called, storage
-        offset, shape, stride = layout
-        if type(offset) is not int or offset < 0:
-            raise ValueError("its offset is no number")
+        dtype, item, start, size = storage
+        offset, shape, stride = _layout(args)
         count, last = 1, offset
-        sizes = _sizes(shape)
-        for length, step in zip(sizes, _sizes(stride), strict=True):
+        for length, step in zip(shape, stride, strict=True):
+            if length < 0 or step < 0:  # raises TypeError for what is no number, too
+                raise ValueError("its shape is no shape")
             count *= length
             last += (length - 1) * step
-        if count > _LARGEST or last > _LARGEST:
-            raise ValueError("it is too large")
+        if type(count) is not int or type(last) is not int or max(count, last) > _LARGEST:
+            raise ValueError("its shape is no shape")
         end = (last + 1) * item if count else offset * item
         if end > size and dtype not in PACKED:
             raise ValueError(f"it needs {end} bytes of a storage that has {size}")
-        if start < 0:
-            return Tensor(name, sizes, dtype, count * item, part, self._file)
-        first, end = start + offset * item, start + end
-        return Tensor(name, sizes, dtype, count * item, part, self._file, first, end)
+        name, part = called
+        first, end = (start + offset * item, start + end) if start >= 0 else (None, None)
+        return Tensor(name, shape, dtype, count * item, part, self._file, first, end)
 
     def _storage(self, value: Value, name: str) -> tuple[str, int, int, int]:
         """Its dtype, bytes of an element, where it begins (-1: unknown), and its bytes."""
         if not isinstance(value, Persistent) or not isinstance(value.id, tuple):
             raise TypeError("it has no storage")
-        _, kind, key, _, count = value.id[:5]
-        known = self._storages.get(key) if isinstance(key, str) else None
-        if known is not None and isinstance(kind, Global) and STORED_AS.get(kind.name) == known[0]:
-            return known
-        if not isinstance(key, str) or not isinstance(kind, Global) or type(count) is not int:
+        _, kind, key, _, count, *_ = value.id
+        if type(kind) is not Global or type(key) is not str or type(count) is not int:
             raise TypeError("its storage is described oddly")
         dtype = STORED_AS.get(kind.name)
         if dtype is None or not 0 <= count < _LARGEST:
             raise ValueError(f"its storage is of an unknown kind, {kind}")
         item = ITEM_BYTES[dtype]
-        found = (dtype, item, self._place(key, count * item, dtype, name), count * item)
-        self._storages[key] = found
-        return found
+        start, size = self._places.get(key, _NOWHERE)
+        if size != count * item:
+            self._miss(key, name, count * item, dtype)
+        return dtype, item, start, count * item
 
-    def _place(self, key: str, size: int, dtype: str, name: str) -> int:
-        if self._places is None:
-            return -1
-        place = self._places.get(key)
-        if place is None:
-            self.findings.append(f"storage {key[:50]!r} of tensor {name[:100]!r} is not there")
-            return -1
-        start, there = place
-        if there != size and dtype not in PACKED:
-            self.findings.append(
-                f"storage {key[:50]!r} of tensor {name[:100]!r} has {there} bytes, not {size}"
-            )
-        return start
+    def _miss(self, key: str, name: str, size: int, dtype: str) -> None:
+        """Tell, once for each, of a storage that is not as large as it should be."""
+        there = self._places.get(key, _NOWHERE)[1]
+        if self._missed is None or key in self._missed or (dtype in PACKED and there >= 0):
+            return
+        self._missed.add(key)
+        what = f"has {there} bytes, not {size}" if there >= 0 else "is not there"
+        self.findings.append(f"storage {key[:50]!r} of tensor {name[:100]!r} {what}")
 
     def _sparse(self, args: tuple[Value, ...], name: str, part: str) -> Tensor:
         """All its bytes, which lie in several places; shape and dtype of what it means."""
@@ -195,6 +180,16 @@ _WRAPPERS = (
     "_rebuild_parameter_with_state",
     "_rebuild_device_tensor_from_cpu_tensor",
 )
+
+
+def _layout(args: tuple[Value, ...]) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+    """Offset, shape and stride; what the tuples hold is looked at where it is used."""
+    offset, shape, stride = args[1], args[2], args[3]
+    if type(shape) is not tuple or type(stride) is not tuple:
+        shape, stride = _sizes(shape), _sizes(stride)
+    if type(offset) is not int or offset < 0 or len(shape) > _DIMENSIONS:
+        raise ValueError("its shape or offset is none")
+    return offset, cast("tuple[int, ...]", shape), cast("tuple[int, ...]", stride)
 
 
 def _is_maker(name: Global, known: Mapping[str, _Maker]) -> bool:

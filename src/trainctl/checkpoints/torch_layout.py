@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from trainctl.checkpoints.zips import DESCRIPTOR, Directory, Member, Span, check_kinds
+from trainctl.checkpoints.zips import DESCRIPTOR, UTF8, Directory, Member, Span, check_kinds
 
 _ALIGNED = 64  # bytes, or a multiple
 _HEADER = 30
+_USUAL = DESCRIPTOR | UTF8
 _WIDE = 0xFFFFFFFF
 _CODE = (".py", ".debug_pkl")  # of TorchScript, which is deflated
 
@@ -46,11 +47,13 @@ def _places(directory: Directory, prefix: str, base: int) -> dict[str, tuple[int
     places: dict[str, tuple[int, int]] = {}
     following, skip = directory.start, len(prefix)
     for member in reversed(directory.members.values()):
-        name = member.name
+        name, header, size, stored, _, flags, _ = member
         if name.startswith(prefix):
-            start = _start_of(member, following)
-            places[name[skip:]] = (base + start if start >= 0 else -1, member.size)
-        following = member.header
+            start = following - stored - 16
+            if flags != _USUAL or start % _ALIGNED or start < header + _HEADER + len(name):
+                start = _start_of(member, following)
+            places[name[skip:]] = (base + start if start >= 0 else -1, size)
+        following = header
     return places
 
 

@@ -8,6 +8,7 @@ Source: PKWARE APPNOTE 6.3.10, sections 4.3.12 to 4.3.16, 4.4 and 4.5.3.
 from __future__ import annotations
 
 import struct
+from operator import attrgetter
 from typing import NamedTuple, Self
 
 from trainctl.checkpoints.findings import Findings
@@ -25,6 +26,7 @@ _END_FIELDS = struct.Struct("<4sHHHHIIH")
 _END64_FIELDS = struct.Struct("<4sQHHIIQQQQ")
 _LOCATOR_FIELDS = struct.Struct("<4sIQI")
 _ENTRY_FIELDS = struct.Struct("<4s4xHH4xIIIHHH8xI")
+_HEADER = attrgetter("header")
 _ODD_NAMES = ("..", "\\", "\0", ":", "//", "\n/")
 
 
@@ -192,19 +194,15 @@ def _is_wide(member: Member, name: str) -> bool:
 def _check_layout(members: dict[str, Member], start: int, findings: Findings) -> None:
     """Members lie one after the other, from the first byte on to the directory."""
     previous, free = "", 0
-    for member in sorted(members.values(), key=_header):
-        if member.header < free:
-            findings.append(f"{member.name[:100]!r} and {previous[:100]!r} overlap in the zip")
-        elif not free and member.header:
-            findings.append(f"{member.header} bytes stand before the zip")
-        previous, free = member.name, member.header + 30 + len(member.name) + member.stored
+    for name, header, _, stored, *_ in sorted(members.values(), key=_HEADER):
+        if header < free:
+            findings.append(f"{name[:100]!r} and {previous[:100]!r} overlap in the zip")
+        elif not free and header:
+            findings.append(f"{header} bytes stand before the zip")
+        previous, free = name, header + 30 + len(name) + stored
     if free > start:
         findings.append(f"{previous[:100]!r} goes beyond the zip's data")
     _check_names(members, findings)
-
-
-def _header(member: Member) -> int:
-    return member.header
 
 
 def _check_names(members: dict[str, Member], findings: Findings) -> None:
@@ -218,8 +216,7 @@ def _check_names(members: dict[str, Member], findings: Findings) -> None:
 def check_kinds(directory: Directory, *, deflated: tuple[str, ...] = ()) -> Findings:
     """What is encrypted, marked oddly, or compressed; names that end so may be deflated."""
     findings = Findings()
-    for name, member in directory.members.items():
-        flags, method = member.flags, member.method
+    for name, _, _, _, _, flags, method in directory.members.values():
         if not flags & ~_FLAGS and (not method or (method == 8 and name.endswith(deflated))):
             continue
         what = "is encrypted" if flags & ENCRYPTED else f"has flags {flags:#06x}"

@@ -27,7 +27,9 @@ def reduce(reader: Reader, at: int) -> int:
     function = reader.stack.pop()
     if not isinstance(args, tuple):
         raise BreaksOffError(f"it calls with {kind(args)} for arguments")
-    reader.call(function, args)
+    made = Call(function, args)
+    reader.calls.append(made)
+    reader.stack.append(made)
     return at
 
 

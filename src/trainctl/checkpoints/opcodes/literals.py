@@ -129,7 +129,10 @@ def binunicode(reader: Reader, at: int) -> int:
     end = start + INDEX(data, at)[0]
     if end > len(data) or end - start > LONG_BYTES:
         return _keep_text(reader, start, end - start)
-    reader.stack.append(data[start:end].decode("utf-8", "backslashreplace"))
+    try:
+        reader.stack.append(data[start:end].decode())
+    except UnicodeDecodeError:
+        return _keep_text(reader, start, end - start)
     return end
 
 
