@@ -11,8 +11,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 
+from bench.cataloguing import many_checkpoints
 from bench.firstline import first_line
 from bench.following import follow_latency
+from bench.inspecting import one_checkpoint
 from bench.listing import many_runs
 from bench.place import HERE, Place
 from bench.rows import Row, table
@@ -28,6 +30,8 @@ BARS: Mapping[str, Callable[[Place], Iterator[Row]]] = {
     "flood": flood_detached,
     "foreground": flood_foreground,
     "charlm": charlm,
+    "checkpoint": one_checkpoint,
+    "checkpoint-list": many_checkpoints,
 }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Self
 
 from trainctl.checkpoints.cache import Cache, Row
+from trainctl.checkpoints.catalogue import Mark
 from trainctl.kit import contents
 from trainctl.kit.names import Home
 
@@ -54,8 +55,10 @@ class _Known(NamedTuple):
 
     @classmethod
     def of(cls, row: Row | None) -> Self | None:
+        if row is None:
+            return None
         try:
-            seen, key, manifest, verified, facts = row or ()
+            seen, key, manifest, verified, facts = row
             return cls(seen, key, manifest, verified, Facts(*facts))
         except (TypeError, ValueError):
             return None
@@ -68,11 +71,11 @@ class Looker:
         self._home = home
         self._cache = cache
         self._now = now
-        self._rows: dict[tuple[int, ...], dict[str, Row]] = {}
-        self._news: dict[tuple[int, ...], dict[str, Row]] = {}
+        self._rows: dict[Mark, dict[str, Row]] = {}
+        self._news: dict[Mark, dict[str, Row]] = {}
         self._has_state = os.path.isdir(home.manifests) or os.path.isdir(home.pins)
 
-    def look(self, path: str, folder: tuple[int, int, int, int]) -> Look:
+    def look(self, path: str, folder: Mark) -> Look:
         """folder: the mark of the one that it lies in, by which rows are kept.
 
         Raises OSError where it is gone; what cannot be read is told as incomplete.

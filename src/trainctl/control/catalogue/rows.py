@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from trainctl.checkpoints.catalogue import Mark
 from trainctl.checkpoints.looking import Look, Looker
 from trainctl.checkpoints.ordering import Metric
 
@@ -42,7 +43,7 @@ class Listing(NamedTuple):
     notes: list[str]
 
 
-Place = tuple[str, tuple[int, int, int, int]]  # a checkpoint's path, and its folder's mark
+Place = tuple[str, Mark]  # a checkpoint's path, and its folder's mark
 
 
 def looks(
