@@ -1,0 +1,71 @@
+"""Prune checkpoints of a folder, of a run on this disk, of a store: a plan, then the act."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from trainctl.control import stores
+from trainctl.control.checkpoints import RUN, URL, Ground, Target
+from trainctl.control.pruning.plan import Judged, Plan
+from trainctl.errors import TrainctlError
+from trainctl.kit import removing
+from trainctl.kit.retention import Policy
+from trainctl.kit.stores.protocol import StoreError
+
+
+class Outcome(NamedTuple):
+    """What became of one that was to go. why: why it is still there; empty where it is gone."""
+
+    judged: Judged
+    why: str
+
+
+def plan(where: Ground, target: Target, policy: Policy) -> Plan:
+    """What would go and what would stay, with reasons; nothing is changed.
+
+    Raises UsageError for what holds no checkpoints but is one.
+    """
+    now = time.time()
+    if target.kind == RUN:
+        from trainctl.control.pruning import here
+
+        return here.of_run(where, target.run, policy, now)
+    from trainctl.control.pruning import shelves
+
+    store = shelves.folder_store(target.path) if target.kind != URL else target.path
+    if store is not None:
+        return shelves.of_store(where, store, policy, now)
+    from trainctl.control.pruning import here
+
+    return here.of_path(where, target.path, policy, now)
+
+
+def carry_out(planned: Plan, progress: Callable[[Outcome], None]) -> list[Outcome]:
+    """Remove what nothing keeps: each one's manifest first. Gone already is success.
+
+    One that fails keeps none of the others. Raises CredentialsError and its kin at once.
+    """
+    done: list[Outcome] = []
+    planned.sweep()
+    for judged in planned.doomed:
+        why = ""
+        try:
+            planned.remove(judged)
+        except removing.ChangedError:
+            why = "it was written to meanwhile"
+        except OSError as error:
+            why = f"{error.filename or judged.place}: {error.strerror or error}"
+        except StoreError as error:
+            raise _stopped(error, done) from error
+        done.append(Outcome(judged, why))
+        progress(done[-1])
+    return done
+
+
+def _stopped(error: StoreError, done: list[Outcome]) -> TrainctlError:
+    told = stores.as_told(error)
+    if done:
+        told.message += f" ({len(done)} were removed before)"
+    return told
