@@ -10,6 +10,7 @@ from trainctl.errors import NotFoundError
 from trainctl.kit.names import Home, RunFolder
 
 PATH, RUN, URL = "path", "run", "url"
+_FEW = 20  # names that tell what a folder is
 _CLOSE = 2000  # names of one folder among which a mistyped one is looked for
 
 
@@ -22,7 +23,10 @@ class Ground(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What a word means. path: absolute; of a URL, that; of a run, its folder."""
+    """What a word means. path: absolute; of a URL, that; of a run, its folder.
+
+    A folder that is a store, or lies in one, counts as its URL.
+    """
 
     kind: str
     text: str
@@ -71,7 +75,8 @@ def resolve(where: Ground, text: str | None) -> Target:
         return Target(URL, text, text)
     path = os.path.join(where.cwd, os.path.expanduser(text.removeprefix("file://")))
     if os.path.lexists(path):
-        return Target(PATH, text, os.path.normpath(path))
+        path = os.path.normpath(path)
+        return Target(URL if is_shelved(path) else PATH, text, path)
     run = _run(where, text)
     if run is not None:
         return Target(RUN, run.name, run.path)
@@ -84,6 +89,36 @@ def local(where: Ground, text: str) -> str:
     if not os.path.lexists(path):
         raise NotFoundError(f"there is no checkpoint {text!r}", hint=_hint(path, where))
     return os.path.normpath(path)
+
+
+def is_shelved(path: str) -> bool:
+    """Whether this folder is a store's: its root, a run's place in it, or one checkpoint's.
+
+    In a store that is a folder, checkpoints lie deeper than others, and beside their manifests.
+    """
+    above, name = os.path.split(path)
+    if os.path.isdir(os.path.join(path, "runs")):
+        return _holds_keys(path, "")
+    if name == "runs":
+        return _holds_keys(above, "")
+    if os.path.basename(above) == "runs":
+        return _holds_keys(os.path.dirname(above), name)
+    runs, run = os.path.split(above)
+    return os.path.basename(runs) == "runs" and _holds_keys(os.path.dirname(runs), f"{run}/{name}")
+
+
+def _holds_keys(root: str, within: str) -> bool:
+    """Whether there is a checkpoint in a store's `runs/`; a few of its names tell."""
+    from trainctl.kit.stores import layout
+
+    if layout.is_key(f"runs/{within}"):
+        return os.path.isfile(os.path.join(root, "runs", within, layout.MANIFEST))
+    try:
+        runs = [within] if within else os.listdir(os.path.join(root, "runs"))[:_FEW]
+        keys = [f"runs/{run}/{n}" for run in runs for n in os.listdir(f"{root}/runs/{run}")[:_FEW]]
+    except OSError:
+        return False
+    return any(map(layout.is_key, keys))
 
 
 def _newest(where: Ground) -> Target:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from trainctl.kit.manifest import Manifest
     from trainctl.records.lineage import Lineage
 
-_OPAQUE = "opaque"  # what no reader recognises
+_LOOSE = ("folder", "opaque")  # folders that no framework has laid out
 
 
 class Known(NamedTuple):
@@ -74,21 +74,22 @@ def opened(where: Ground, text: str) -> Generator[tuple[Target, Source]]:
 def inspect(target: Target, source: Source) -> tuple[Inspection, Resuming]:
     """What its reader says. Raises UsageError for a folder that only holds checkpoints."""
     inspection = registry.inspect(source)
-    if target.kind == PATH and source.is_dir and inspection.format == _OPAQUE:
+    if target.kind == PATH and source.is_dir and inspection.format in _LOOSE:
         _refuse_many(target)
     return inspection, registry.resuming(inspection)
 
 
 def _refuse_many(target: Target) -> None:
-    """A folder that no reader knows may be one with checkpoints in it."""
+    """A folder that no framework has laid out may be one with checkpoints in it."""
     from trainctl.checkpoints import catalogue
-    from trainctl.kit.checkpoints import DEPTH, is_checkpoint_name
+    from trainctl.kit.checkpoints import DEPTH, is_checkpoint_name, step_of
 
     if is_checkpoint_name(os.path.basename(target.path), is_dir=True):
         return
-    there = catalogue.walk(target.path, depth=DEPTH).total
-    if there:
-        many = "1 checkpoint" if there == 1 else f"{there} checkpoints"
+    tree = catalogue.walk(target.path, depth=DEPTH)
+    names = [name for folder in tree.folders for name in folder.names]
+    if any(step_of(name) is not None for name in names):
+        many = "1 checkpoint" if len(names) == 1 else f"{len(names)} checkpoints"
         raise UsageError(
             f"{target.text} is no checkpoint but a folder with {many}; name one",
             hint=f"trainctl checkpoint list {target.text}",
@@ -99,10 +100,7 @@ def known(where: Ground, target: Target, source: Source) -> Known:
     """What this machine knows of it."""
     sizes = source.files()
     if target.kind != PATH:
-        filed = getattr(source, "manifest", None)
-        return Known(
-            sum(sizes.values()), len(sizes), None, "", filed, filed is not None, False, None
-        )
+        return _known_in_store(where, target, sizes)
     seen = contents.stats(target.path)
     newest = max((one.st_mtime for one in seen.values()), default=0.0)
     filed = _filed(where, target.path)
@@ -114,6 +112,24 @@ def known(where: Ground, target: Target, source: Source) -> Known:
         *filed,
         _lineage(where, target.path, filed[0]),
     )
+
+
+def _known_in_store(where: Ground, target: Target, sizes: Mapping[str, int]) -> Known:
+    from trainctl.control import stores
+    from trainctl.control.wiring import connect
+    from trainctl.kit.stores import layout
+
+    size, count = sum(sizes.values()), len(sizes)
+    with stores.told():
+        store, key = stores.locate(connect(where.cwd, where.environ), target.path)
+        if not layout.is_key(key):
+            return Known(size, count, None, "", None, stands=False, pinned=False, lineage=None)
+        filed = layout.read_manifest(store, key)
+        is_pinned = store.head(f"{key}/{layout.PINNED}") is not None
+    from trainctl.records import lineage
+
+    came = lineage.of(where.home, target.path, filed.about)
+    return Known(size, count, None, "", filed, stands=True, pinned=is_pinned, lineage=came)
 
 
 def _incomplete(path: str, size: int, newest: float, *, is_dir: bool) -> str:

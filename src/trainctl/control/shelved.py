@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from typing import NamedTuple
 
 from trainctl.checkpoints.formats import registry
 from trainctl.checkpoints.remote import StoreSource
@@ -29,23 +30,28 @@ def verify(where: Ground, url: str, *, deep: bool, pace: Pace) -> Verified:
         reader = registry.recognise(source)
         inspection = registry.inspect(source)
         wrong = [Finding(what) for what in inspection.findings]
-        checked = ["structure"]
-        manifest = layout.read_manifest(store, key) if layout.is_key(key) else None
-        if manifest is not None:
-            checked.append("hashes" if deep else "checksums of the store")
-            damages = _damages(store, key, manifest, deep=deep, pace=pace)
-            wrong += located(damages, inspection.tensors)
-        elif deep:
-            checked.append("checksums")
-            wrong += [Finding(what) for what in reader.verify(source)]
-        size = sum(source.files().values())
-    return Verified(url, reader.name, tuple(wrong), tuple(checked), manifest, bytes=size)
+        if layout.is_key(key):
+            manifest = layout.read_manifest(store, key)
+            held = _held(store, key, manifest, deep=deep or "://" not in url, pace=pace)
+            wrong += located(held.damages, inspection.tensors)
+            checked, size = ("structure", held.by), manifest.size
+        else:
+            manifest = None
+            wrong += [Finding(what) for what in reader.verify(source)] if deep else []
+            checked = ("structure", "checksums") if deep else ("structure",)
+            size = sum(source.files().values())
+    return Verified(url, reader.name, tuple(wrong), checked, manifest, bytes=size)
 
 
-def _damages(
-    store: Store, key: str, manifest: Manifest, *, deep: bool, pace: Pace
-) -> list[Damage]:
+class _Held(NamedTuple):
+    by: str
+    damages: list[Damage]
+
+
+def _held(store: Store, key: str, manifest: Manifest, *, deep: bool, pace: Pace) -> _Held:
+    """Against its manifest. A folder keeps no checksums and is read at once."""
     found: list[Damage] = []
+    by = "hashes" if deep else "the store's checksums"
     for record in manifest.files:
         at = layout.data_key(key, manifest, record.path)
         item = store.head(at)
@@ -55,9 +61,11 @@ def _damages(
             found.append(Damage(record.path, f"has {item.size} bytes, not {record.size}"))
         elif deep:
             found.extend(_read(store, at, record, pace))
-        elif item.crc32 is not None and item.crc32 != record.crc32:
+        elif item.crc32 is None:
+            by = "sizes alone, as the store tells no checksum (--deep reads it all)"
+        elif item.crc32 != record.crc32:
             found.append(Damage(record.path, "has another checksum than its manifest"))
-    return found
+    return _Held(by, found)
 
 
 def _read(store: Store, key: str, record: FileRecord, pace: Pace) -> list[Damage]:

@@ -10,7 +10,7 @@ from trainctl.checkpoints import catalogue
 from trainctl.checkpoints import verify as verifies
 from trainctl.checkpoints.verify import Finding, Verified
 from trainctl.control import checkpoints
-from trainctl.control.checkpoints import PATH, RUN, Ground, Target
+from trainctl.control.checkpoints import PATH, RUN, URL, Ground, Target
 from trainctl.errors import NotFoundError
 from trainctl.kit import contents
 from trainctl.kit.checkpoints import DEPTH, is_checkpoint_name
@@ -20,29 +20,35 @@ if TYPE_CHECKING:
     from trainctl.kit.names import RunFolder
 
 
-def paths(where: Ground, words: Sequence[str]) -> list[str]:
-    """The paths and URLs of all checkpoints that these words name, each once.
+def targets(where: Ground, words: Sequence[str]) -> list[Target]:
+    """All checkpoints that these words name, each once.
 
     Raises NotFoundError where one of them names none.
     """
-    found: list[str] = []
+    found: dict[str, Target] = {}
     for word in words:
-        target = checkpoints.resolve(where, word)
-        there = _paths(target)
+        there = _targets(where, checkpoints.resolve(where, word))
         if not there:
             raise NotFoundError(
                 f"there is no checkpoint in {word!r}", hint=f"trainctl checkpoint list {word}"
             )
-        found.extend(there)
-    return list(dict.fromkeys(found))
+        found.update((one.path, one) for one in there)
+    return [*found.values()]
 
 
-def _paths(target: Target) -> list[str]:
-    if target.kind == RUN:
-        return _of_run(target.run)
-    path = target.path
-    is_folder = target.kind == PATH and os.path.isdir(path)
-    if not is_folder or is_checkpoint_name(os.path.basename(path), is_dir=True):
+def _targets(where: Ground, target: Target) -> list[Target]:
+    if target.kind == URL:
+        from trainctl.control.catalogue import shelves
+
+        urls = shelves.keys_of(where, target.path) or [target.path]
+        return [target._replace(path=url) for url in urls]
+    paths = _of_run(target.run) if target.kind == RUN else _in(target.path)
+    return [Target(PATH, path, path) for path in paths]
+
+
+def _in(path: str) -> list[str]:
+    """Those in a folder; itself, where it is one or holds none."""
+    if not os.path.isdir(path) or is_checkpoint_name(os.path.basename(path), is_dir=True):
         return [path]
     tree = catalogue.walk(path, depth=DEPTH)
     return [entry.path for folder in tree.folders for entry in folder.entries()] or [path]
@@ -55,17 +61,18 @@ def _of_run(run: RunFolder) -> list[str]:
     return [one.path for one in candidates.of_run(run, jobs.read(run).to_json())]
 
 
-def size(path: str) -> int:
-    """In bytes; 0 where nobody can tell."""
+def size(target: Target) -> int:
+    """In bytes; 0 where nobody can tell yet."""
     try:
-        return sum(seen.st_size for seen in contents.stats(path).values())
+        return sum(seen.st_size for seen in contents.stats(target.path).values())
     except OSError:
         return 0
 
 
-def verify(where: Ground, path: str, *, deep: bool, renew: bool, pace: Pace) -> Verified:
+def verify(where: Ground, target: Target, *, deep: bool, renew: bool, pace: Pace) -> Verified:
     """One checkpoint; what cannot be read is a finding, not an error."""
-    if "://" in path:
+    path = target.path
+    if target.kind == URL:
         from trainctl.control import shelved
 
         return shelved.verify(where, path, deep=deep, pace=pace)

@@ -99,11 +99,10 @@ def counted(count: int) -> str:
 
 
 def _state(target: Target, of: Inspection, known: Known) -> Iterator[Fact]:
-    age = "" if known.modified is None else f", {output.age(time.time() - known.modified)} old"
+    age = "" if not known.modified else f", {output.age(time.time() - known.modified)} old"
     yield "size", f"{output.size(known.size)} in {output.counted(known.files, 'file')}{age}"
     yield "complete", f"no: {known.incomplete}" if known.incomplete else "yes"
-    for finding in of.findings:
-        yield "finding", finding
+    yield from (("finding", text) for text in of.findings if text != known.incomplete)
     yield "verified", _verified(target, known)
     if known.pinned:
         yield "pinned", "yes: no rule removes it"
@@ -150,7 +149,8 @@ def foreign(of: Inspection) -> list[str]:
 
 def _resuming(target: Target, resuming: Resuming, known: Known) -> Iterator[Fact]:
     yield "resume", command(target, known)
-    how = f"{resuming.how}; it takes the {resuming.takes}"
+    what = {"either": "file or folder"}.get(resuming.takes, f"the {resuming.takes}")
+    how = f"{resuming.how}; it takes {what}"
     yield "", how + ("; with the same world size" if resuming.same_world_size else "")
 
 
@@ -165,7 +165,8 @@ def command(target: Target, known: Known) -> str:
 
 def _scalars(of: Inspection) -> Iterator[Fact]:
     label = "holds"
-    told = [f"{name} = {value}" for name, value in of.scalars.items() if value is not None]
+    known = (None, of.step, of.epoch, of.loss)
+    told = [f"{name} = {value}" for name, value in of.scalars.items() if value not in known]
     told.sort(key=lambda text: text.startswith("optimizer"))
     for text in told[:_SCALARS]:
         yield label, text

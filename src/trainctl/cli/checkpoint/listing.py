@@ -77,7 +77,7 @@ def list_command(where: str | None, **given: Any) -> int:
     if given["as_json"]:
         output.print_json("checkpoint.list", to_json(target, listing))
     else:
-        _print(target, listing, best)
+        _print(target, listing, best, is_left_out=where is None)
     return 0
 
 
@@ -93,7 +93,9 @@ def _metric(text: str) -> Metric:
 def _progress(count: int) -> None: ...
 
 
-def _print(target: Target, listing: Listing, best: Metric | None) -> None:
+def _print(target: Target, listing: Listing, best: Metric | None, *, is_left_out: bool) -> None:
+    if is_left_out:
+        output.note(f"checkpoints of {_told(target)}")
     for note in listing.notes:
         output.note(f"trainctl: {neutralise(note)}")
     if not listing.shown:
@@ -110,7 +112,9 @@ def _print(target: Target, listing: Listing, best: Metric | None) -> None:
 
 
 def _told(target: Target) -> str:
-    return f"run {target.text}" if target.kind == "run" else target.text
+    if target.kind == "run":
+        return f"run {target.text}"
+    return "the current folder" if target.text == "." else target.text
 
 
 def cells(shown: Shown, best: Metric | None, now: float) -> list[str]:

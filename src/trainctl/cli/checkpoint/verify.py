@@ -42,11 +42,11 @@ def verify_command(what: tuple[str, ...], *, deep: bool, renew: bool, as_json: b
     from trainctl.control import checkpoints, verifying
 
     where = checkpoints.ground(stand.folder(), dict(os.environ))
-    paths = verifying.paths(where, what)
+    targets = verifying.targets(where, what)
     done: list[Verified] = []
-    for number, path in enumerate(paths, 1):
-        with Meter(f"{number} of {len(paths)}", verifying.size(path)) as meter:
-            done.append(verifying.verify(where, path, deep=deep, renew=renew, pace=meter.add))
+    for number, target in enumerate(targets, 1):
+        with Meter(f"{number} of {len(targets)}", verifying.size(target)) as meter:
+            done.append(verifying.verify(where, target, deep=deep, renew=renew, pace=meter.add))
         if not as_json:
             _print(done[-1])
     whole = all(not one.findings for one in done)

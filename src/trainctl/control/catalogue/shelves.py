@@ -35,6 +35,14 @@ def of_url(where: Ground, url: str, wanted: Wanted, progress: Callable[[int], No
         return _foreign(here, url, wanted)
 
 
+def keys_of(where: Ground, url: str) -> list[str]:
+    """The URLs of the checkpoints of ours under this one; none where it is anything else."""
+    with stores.told():
+        root, run = _split(url)
+        store = stores.open_url(connect(where.cwd, where.environ), root)
+        return [f"{root}/{key}" for key in _keys(store, run)]
+
+
 def _split(url: str) -> tuple[str, str]:
     """The store's root, and what of `runs/` is meant: a run, one key, or "" for all."""
     root, found, rest = url.rstrip("/").rpartition("/runs/")
