@@ -10,9 +10,11 @@ from typing import NamedTuple, Self
 from trainctl.checkpoints.cache import Cache, Row
 from trainctl.checkpoints.catalogue import Mark
 from trainctl.kit import contents
+from trainctl.kit.checkpoints import step_of
 from trainctl.kit.names import Home
 
 VERIFIED, CHANGED, UNVERIFIED = "yes", "changed", "no"
+_ROWS = 20_000  # of one folder; then it is begun anew, without those that are gone
 _METRICS = 32  # of one checkpoint; more are not kept
 
 
@@ -83,32 +85,48 @@ class Looker:
         if folder not in self._rows:
             self._rows[folder] = self._cache.rows(folder)
         name = os.path.basename(path)
-        seen = contents.stats(path)
-        mark = _mark(seen)
+        try:
+            seen = contents.stats(path)
+        except (FileNotFoundError, NotADirectoryError):
+            raise
+        except OSError as error:
+            return _unreadable(path, error)
         known = _Known.of(self._rows[folder].get(name))
-        facts = known.facts if known and known.seen == mark else _read(path, seen, self._now)
+        now = self._know(path, seen, known)
+        newest = max((one.st_mtime_ns for one in seen.values()), default=0)
+        is_settled = not self._cache.is_fresh(max(now.seen[2], newest))
+        if now != known and is_settled and not now.facts.incomplete:  # its lack may lie beside it
+            self._news.setdefault(folder, {})[name] = [*now]
+        size = sum(one.st_size for one in seen.values())
+        pin = os.path.join(self._home.pins, f"{now.key}.json")
+        pinned = self._has_state and os.path.lexists(pin)
+        return Look(path, now.facts, size, newest / 1e9, len(seen), now.verified, pinned)
+
+    def _know(self, path: str, seen: Mapping[str, os.stat_result], known: _Known | None) -> _Known:
+        """What is known of it by now; of what was known before, all that still holds."""
+        mark = _mark(seen)
+        holds = known if known and known.seen == mark else None
+        facts = holds.facts if holds else _read(path, seen, self._now)
         key = known.key if known else ""
         if self._has_state and not key:
             key = contents.key_of(path)
         filed = _filed(self._home, key)
-        if known and known.seen == mark and known.manifest == filed:
-            verified = known.verified
-        else:
-            verified = _verified(self._home, path, filed)
-        newest = max((one.st_mtime_ns for one in seen.values()), default=0)
-        now_known = _Known(mark, key, filed, verified, facts)
-        is_settled = not facts.incomplete and not self._cache.is_fresh(max(mark[2], newest))
-        if is_settled and now_known != known:  # what it lacks may lie beside it
-            self._news.setdefault(folder, {})[name] = [*now_known]
-        pinned = self._has_state and os.path.lexists(os.path.join(self._home.pins, f"{key}.json"))
-        size = sum(one.st_size for one in seen.values())
-        return Look(path, facts, size, newest / 1e9, len(seen), verified, pinned)
+        if holds and holds.manifest == filed:
+            return _Known(mark, key, filed, holds.verified, facts)
+        return _Known(mark, key, filed, _verified(self._home, path, filed), facts)
 
     def keep(self) -> None:
         """Leave what was found out to the next command."""
         for folder, news in self._news.items():
-            self._cache.keep_rows(folder, {**self._rows[folder], **news})
+            before = self._rows[folder] if len(self._rows[folder]) < _ROWS else {}
+            self._cache.keep_rows(folder, {**before, **news})
         self._news.clear()
+
+
+def _unreadable(path: str, error: OSError) -> Look:
+    why = f"it {error.strerror}" if error.errno == 0 else f"it cannot be read: {error.strerror}"
+    facts = Facts("", "", step_of(os.path.basename(path)), None, None, {}, None, why)
+    return Look(path, facts, 0, 0.0, 0, UNVERIFIED, pinned=False)
 
 
 def _mark(seen: Mapping[str, os.stat_result]) -> list[int]:
@@ -146,7 +164,7 @@ def _read(path: str, seen: Mapping[str, os.stat_result], now: float) -> Facts:
     from trainctl.checkpoints.formats import registry
     from trainctl.checkpoints.source import LocalSource
     from trainctl.kit import completeness
-    from trainctl.kit.checkpoints import Found, step_of
+    from trainctl.kit.checkpoints import Found
 
     step = step_of(os.path.basename(path))
     newest = max((one.st_mtime for one in seen.values()), default=0.0)

@@ -25,6 +25,8 @@ def stats(root: str) -> Dict[str, os.stat_result]:
     seen = os.stat(root)
     if stat.S_ISREG(seen.st_mode):
         return {"": seen}
+    if not stat.S_ISDIR(seen.st_mode):
+        raise OSError(0, "is neither a file nor a folder", root)
     found: Dict[str, os.stat_result] = {}
     for name, entry in sorted(_entries(root, "")):
         found[name] = entry.stat()

@@ -126,7 +126,7 @@ def cells(shown: Shown, best: Metric | None, now: float) -> list[str]:
         "-" if facts.step is None else str(facts.step),
         _measure(shown, best),
         output.size(look.size),
-        output.age(now - look.mtime),
+        output.age(now - look.mtime) if look.mtime else "-",
         look.verified,
         facts.format or "-",
         "-" if facts.epoch is None else f"{facts.epoch:g}",

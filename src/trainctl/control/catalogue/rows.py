@@ -56,7 +56,10 @@ def looks(
             break
         try:
             found.append(looker.look(path, mark))
-        except FileNotFoundError:  # a trainer that keeps the last few prunes as we look
+        except (
+            FileNotFoundError,
+            NotADirectoryError,
+        ):  # a trainer that keeps the last few prunes as we look
             continue
         progress(len(found))
     looker.keep()
