@@ -61,7 +61,8 @@ def read_torch(
     if pickled is None:
         return TorchFile(None, (), {}, (), Verdict.MALFORMED, tuple(layout.findings))
     if pickled.size > pickles.STREAM_BYTES:
-        return TorchFile(None, (), {}, (), Verdict.OPAQUE, tuple(layout.findings))
+        verdict = Verdict.MALFORMED if layout.findings else Verdict.OPAQUE
+        return TorchFile(None, (), {}, (), verdict, tuple(layout.findings))
     content = read_member(span, pickled, pickles.STREAM_BYTES)
     findings = [*layout.findings, *content.findings]
     return _describe(content.data, layout, findings, file)

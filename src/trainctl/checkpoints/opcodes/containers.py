@@ -5,6 +5,7 @@ from __future__ import annotations
 from trainctl.checkpoints.opcodes.reader import BreaksOffError, Reader, put
 from trainctl.checkpoints.pickled import Call, Global, Value, kind
 
+_TENSORS = ("torch._utils", "torch._tensor")
 _SET, _FROZENSET = Global("builtins", "set"), Global("builtins", "frozenset")
 
 
@@ -64,7 +65,7 @@ def appends(reader: Reader, at: int) -> int:
 def extend(target: Value, items: list[Value]) -> None:
     if isinstance(target, list):
         target.extend(items)
-    elif isinstance(target, Call) and not isinstance(target.items, dict):
+    elif isinstance(target, Call) and not (isinstance(target.items, dict) or _is_tensor(target)):
         target.items = target.items or []
         target.items.extend(items)
     else:
@@ -100,7 +101,7 @@ def setitems(reader: Reader, at: int) -> int:
 def set_all(target: Value, items: list[Value]) -> None:
     if len(items) % 2:
         raise BreaksOffError("a key has no value")
-    if isinstance(target, Call) and not isinstance(target.items, list):
+    if isinstance(target, Call) and not (isinstance(target.items, list) or _is_tensor(target)):
         target.items = {} if target.items is None else target.items
         target = target.items
     if not isinstance(target, dict):
@@ -117,3 +118,8 @@ def frozenset_(reader: Reader, at: int) -> int:
     items = reader.take()
     reader.stack.append(Call(_FROZENSET, (items,)))
     return at
+
+
+def _is_tensor(call: Call) -> bool:
+    """Before torch 2.10 it writes out of bounds when items are set on one (CVE-2026-24747)."""
+    return isinstance(call.function, Global) and call.function.module in _TENSORS

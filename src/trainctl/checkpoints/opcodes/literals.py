@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 import struct
 
 from trainctl.checkpoints.opcodes.reader import (
@@ -19,12 +20,16 @@ _SHORT = struct.Struct("<H").unpack_from
 _SIGNED = struct.Struct("<i").unpack_from
 _DOUBLE = struct.Struct(">d").unpack_from
 DIGITS = 4_000  # of a number written as text; reading more takes time in their square
+_ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+_ESCAPED = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"\\": b"\\", b"'": b"'", b'"': b'"'}
 NUMBER_BYTES = 1_024  # of an integer: Python refuses to show much longer ones
 
 
 def integer(line: bytes) -> int:
+    if len(line) > DIGITS:
+        raise BreaksOffError(f"a number has {len(line)} digits")
     try:
-        return int(line[:DIGITS])
+        return int(line)
     except ValueError:
         raise BreaksOffError("a number is none") from None
 
@@ -107,19 +112,25 @@ def string(reader: Reader, at: int) -> int:
     line = line.strip()
     if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in {b"'", b'"'}:
         raise BreaksOffError("a text is not in quotes")
-    try:
-        reader.stack.append(text(codecs.escape_decode(line[1:-1])[0]))
-    except ValueError:
-        raise BreaksOffError("a text has a bad escape") from None
+    reader.stack.append(text(_ESCAPE.sub(_unescape, line[1:-1])))
     return after
+
+
+def _unescape(found: re.Match[bytes]) -> bytes:
+    """As `codecs.escape_decode` does, which warns of what it does not know."""
+    octal, hexadecimal, letter = found.groups()
+    if letter is not None:
+        return _ESCAPED.get(letter, found.group())
+    return bytes(((int(octal, 8) if octal else int(hexadecimal, 16)) & 0xFF,))
 
 
 def unicode(reader: Reader, at: int) -> int:
     line, after = reader.line(at)
     try:
-        reader.stack.append(text(line.decode("raw-unicode-escape").encode("utf-8", "replace")))
+        decoded, _ = codecs.raw_unicode_escape_decode(line)
     except ValueError:
         raise BreaksOffError("a text has a bad escape") from None
+    reader.stack.append(decoded.encode("utf-8", "backslashreplace").decode())
     return after
 
 
