@@ -11,11 +11,15 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+from _pytest.mark import ParameterSet
+
+from tests import need
 from tests.e2e.line import CommandLine, is_alive, wait_until
 
 SCRIPTS = Path(__file__).parent / "scripts"
-_SEEDS = 5
-_SPAN_SECONDS = 1.5  # within which a kill strikes, once the attempt has saved something
+_SEEDS = 4
+_SPAN_SECONDS = 1.2  # within which a kill strikes, once the attempt has saved something
 _REFERENCE = """\
 import importlib, sys
 sys.path.insert(0, {folder!r})
@@ -51,13 +55,21 @@ CASES = {
     ),
     "lightning": Case(
         "lightning_fit",
-        ("--epochs", "40"),
+        ("--epochs", "30"),
         "--save_dir",
         exact=False,
         packages=("torch", "pytorch_lightning"),
     ),
-    "torch": Case("loop", ("--steps", "4000", "--save-every", "50"), "--out-dir", exact=True),
+    "torch": Case("loop", ("--steps", "2500", "--save-every", "25"), "--out-dir", exact=True),
 }
+
+
+def needed() -> list[ParameterSet]:
+    """The names of the cases, as parameters that say what each needs."""
+    return [
+        pytest.param(name, marks=[need.module(package) for package in case.packages])
+        for name, case in CASES.items()
+    ]
 
 
 class Reference(NamedTuple):

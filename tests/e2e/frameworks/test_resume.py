@@ -10,29 +10,29 @@ from pathlib import Path
 import pytest
 
 from tests import need
-from tests.e2e.frameworks.killing import CASES, SCRIPTS, Reference, killed_and_resumed, reference
+from tests.e2e.frameworks.killing import (
+    CASES,
+    SCRIPTS,
+    Reference,
+    killed_and_resumed,
+    needed,
+    reference,
+)
 from tests.e2e.line import CommandLine
 
 _TRAINER = ("torch", "transformers")
 
 
-def params() -> list[object]:
-    return [
-        pytest.param(name, marks=[need.module(package) for package in case.packages])
-        for name, case in CASES.items()
-    ]
-
-
-@pytest.mark.parametrize("name", params())
+@pytest.mark.parametrize("name", needed())
 def test_a_run_killed_at_random_ends_at_the_loss_of_one_that_was_not(
     trainctl: CommandLine, tmp_path: Path, name: str
 ):
     case, seed = CASES[name], int.from_bytes(os.urandom(4), "big")
     expected = reference(case, tmp_path)
-    outcome = killed_and_resumed(trainctl, name, case, random.Random(seed), kills=2)
+    outcome = killed_and_resumed(trainctl, name, case, random.Random(seed), kills=1)
     print(f"{name}, seed {seed}: {outcome}, undisturbed {expected}")
 
-    assert outcome.struck >= 1
+    assert outcome.struck
     assert expected.fits(outcome.loss)
     if case.exact:
         assert outcome.loss == expected.loss
@@ -56,8 +56,6 @@ def test_a_trainer_that_takes_the_highest_number_is_kept_from_half_a_checkpoint(
     half = trainctl.project / "out" / "checkpoint-30"
     shutil.copytree(trainctl.project / "out" / "checkpoint-20", half)
     (half / "trainer_state.json").unlink()  # Trainer writes it last
-    for part in half.iterdir():
-        os.utime(part)
     done = trainctl.ok("resume", "base")
 
     assert "passed over" in done.err
