@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from trainctl.errors import TrainctlError
 from trainctl.telemetry.escapes import neutralise
@@ -172,6 +172,21 @@ def json_line(kind: str, data: Any) -> None:
 
 
 def _as_json(value: Any, indent: int | None = None) -> str:
+    """JSON that every reader takes: a metric that is no finite number becomes null."""
     import json
 
-    return json.dumps(value, indent=indent)
+    try:
+        return json.dumps(value, indent=indent, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), indent=indent)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        pairs = cast("dict[str, Any]", value).items()
+        return {name: _finite(one) for name, one in pairs}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in cast("list[Any]", value)]
+    if isinstance(value, float) and value - value != 0:  # NaN and infinities
+        return None
+    return value

@@ -11,6 +11,7 @@ from trainctl.checkpoints import verify as verifies
 from trainctl.checkpoints.verify import Finding, Verified
 from trainctl.control import checkpoints
 from trainctl.control.checkpoints import PATH, RUN, URL, Ground, Target
+from trainctl.control.home import open_home
 from trainctl.errors import NotFoundError
 from trainctl.kit import contents
 from trainctl.kit.checkpoints import DEPTH, is_checkpoint_name
@@ -70,12 +71,16 @@ def size(target: Target) -> int:
 
 
 def verify(where: Ground, target: Target, *, deep: bool, renew: bool, pace: Pace) -> Verified:
-    """One checkpoint; what cannot be read is a finding, not an error."""
+    """One checkpoint; what cannot be read is a finding, not an error.
+
+    Raises ConfigError or RefusedError where the state folder cannot take its manifest.
+    """
     path = target.path
     if target.kind == URL:
         from trainctl.control import shelved
 
         return shelved.verify(where, path, deep=deep, pace=pace)
+    open_home(where.home.path)
     try:
         return verifies.verify(path, where.home.manifests, deep=deep, renew=renew, pace=pace)
     except OSError as error:
