@@ -34,6 +34,7 @@ def _members() -> Iterator[tuple[str, bytes, str]]:
     yield "encrypted", torch_zip(GOOD, flags=1), "encrypted"
     yield "odd flags", torch_zip(GOOD, flags=0x2000), "has flags"
     yield "an unknown method", torch_zip(GOOD, extra._replace(method=12)), "method 12"
+    yield "a pickle that is compressed", torch_zip(EVIL, method=8), "compressed"
     yield "a pickle that is a bomb", torch_zip(b"\0" * 30_000_000, method=8), "compressed"
     yield (
         "a bomb that tells another size",

@@ -17,7 +17,7 @@ from trainctl.checkpoints.formats.safetensors import SAFETENSORS
 from trainctl.checkpoints.formats.torch_zip import TORCH
 
 READERS = {"torch": TORCH, "safetensors": SAFETENSORS}
-HARMLESS = ("object.__", "sys._getframe", "_thread.start_new_thread", "threading.")
+HARMLESS = ("builtins.id", "object.__", "sys._getframe", "_thread.start_new_thread", "threading.")
 
 
 def look(case: Case, events: list[str]) -> dict[str, object]:

@@ -32,6 +32,7 @@ _NUMBERS = {
     "uint8": "<B",
     "bool": "<?",
 }
+_UNPACKED = 4 << 20  # of a pickle that is compressed, which torch never does
 _NAMES = 512  # of the first bytes: enough to see the first member's name
 
 
@@ -63,7 +64,7 @@ def read_torch(
     if pickled.size > pickles.STREAM_BYTES:
         verdict = Verdict.MALFORMED if layout.findings else Verdict.OPAQUE
         return TorchFile(None, (), {}, (), verdict, tuple(layout.findings))
-    content = read_member(span, pickled, pickles.STREAM_BYTES)
+    content = read_member(span, pickled, _UNPACKED if pickled.method else pickles.STREAM_BYTES)
     findings = [*layout.findings, *content.findings]
     return _describe(content.data, layout, findings, file)
 
