@@ -48,9 +48,7 @@ def main() -> None:
 
     tensors = made.tensors_of(load_file(out / "epoch_0" / "model.safetensors"))
     names = {"checkpoints/checkpoint_0": None, "step_4": 4, "epoch_0": None}
-    made.say(
-        out, {name: {"named_step": step, "tensors": tensors} for name, step in names.items()}
-    )
+    made.say(out, {name: {"named_step": step, "tensors": tensors} for name, step in names.items()})
 
 
 if __name__ == "__main__":

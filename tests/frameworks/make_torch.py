@@ -45,7 +45,7 @@ def main() -> None:
         "half.bin": {"tensors": made.tensors_of(torch.load(out / "half.bin"))},
         "legacy.pt": {},
     }
-    made.say(out, {name: {"version": torch.__version__, **facts} for name, facts in said.items()})
+    made.say(out, said)
 
 
 if __name__ == "__main__":

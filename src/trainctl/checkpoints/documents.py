@@ -23,7 +23,16 @@ class Document(NamedTuple):
 
 
 def read_object(source: Source, file: str, most: int = BYTES) -> Document:
-    """The JSON object in this file. Raises OSError."""
+    """The JSON object in this file; that it holds none is a finding. Raises OSError."""
+    document = read(source, file, most)
+    if document.value or document.findings:
+        return document
+    data = source.read(file, 0, 64).strip()
+    return document if data.startswith(b"{") else Document({}, (f"{file} holds no JSON object",))
+
+
+def read(source: Source, file: str, most: int = BYTES) -> Document:
+    """The JSON in this file, where it is an object. Raises OSError."""
     size = source.files().get(file)
     if size is None:
         return Document({}, (f"{file} is missing",))
@@ -39,9 +48,7 @@ def parse(data: bytes, name: str) -> Document:
         return Document({}, (f"{name} is nested too deeply",))
     except ValueError as error:
         return Document({}, (f"{name} is no JSON: {error}"[:TEXT],))
-    if not isinstance(value, dict):
-        return Document({}, (f"{name} holds no JSON object",))
-    return Document(cast("dict[str, Any]", value))
+    return Document(members(value))
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -88,7 +88,12 @@ def is_checkpoint_folder(names: Iterable[str], *, surely: bool = False) -> bool:
     have = names if isinstance(names, (set, frozenset)) else set(names)
     if not _is_marked(have) and (surely or not _is_model(have)):
         return False
-    return not any(_FOLDER.match(name) and not name.startswith("global_step") for name in have)
+    return not holds_checkpoints(have)
+
+
+def holds_checkpoints(names: Iterable[str]) -> bool:
+    """Whether what is called so in a folder is a checkpoint each; DeepSpeed's may be a part."""
+    return any(_FOLDER.match(name) and not name.startswith("global_step") for name in names)
 
 
 def _is_marked(have: AbstractSet[str]) -> bool:

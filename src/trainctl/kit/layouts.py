@@ -26,23 +26,28 @@ def missing(folder: str, names: FrozenSet[str]) -> Optional[str]:
 
     names: of its files, relative to it.
     """
-    for flaws in (_shards, _ranks, _distributed, _orbax, _last_words, _tracker):
+    for flaw in by_names(names):
+        return flaw
+    for flaws in (_indexes, _distributed, _orbax, _last_words, _tracker):
         for flaw in flaws(folder, names):
             return flaw
     return None
 
 
-def _shards(folder: str, names: FrozenSet[str]) -> Iterator[str]:
-    """`model-00002-of-00003.safetensors`, and the index that is written after the last one."""
-    for name in names:
+def by_names(names: FrozenSet[str]) -> Iterator[str]:
+    """What is missing, as far as the names of the rest tell."""
+    for name in sorted(names):
         match = _SHARD.match(name)
         if match is not None:
             yield from _siblings(match, names)
-        if name.endswith((".safetensors.index.json", ".bin.index.json")):
-            yield from _index(folder, name, names)
+    yield from _ranks(names)
+    for where in {os.path.dirname(name) for name in names if name.endswith(".distcp")}:
+        if os.path.join(where, ".metadata") not in names:
+            yield f"{os.path.join(where, '.metadata')} is missing"
 
 
 def _siblings(match: Match[str], names: FrozenSet[str]) -> Iterator[str]:
+    """`model-00002-of-00003.safetensors`, and the index that is written after the last one."""
     stem, _, total, suffix = match.groups()
     for number in range(1, min(int(total), len(names) + 1) + 1):
         other = f"{stem}-{number:05}-of-{total}{suffix}"
@@ -50,6 +55,12 @@ def _siblings(match: Match[str], names: FrozenSet[str]) -> Iterator[str]:
             yield f"{other} is missing"
     if _INDEXED.match(os.path.basename(stem)) and f"{stem}{suffix}.index.json" not in names:
         yield f"{stem}{suffix}.index.json is missing"
+
+
+def _indexes(folder: str, names: FrozenSet[str]) -> Iterator[str]:
+    for name in names:
+        if name.endswith((".safetensors.index.json", ".bin.index.json")):
+            yield from _index(folder, name, names)
 
 
 def _index(folder: str, name: str, names: FrozenSet[str]) -> Iterator[str]:
@@ -63,7 +74,7 @@ def _index(folder: str, name: str, names: FrozenSet[str]) -> Iterator[str]:
             yield f"{name} names {shard}, which is not in it"
 
 
-def _ranks(_folder: str, names: FrozenSet[str]) -> Iterator[str]:
+def _ranks(names: FrozenSet[str]) -> Iterator[str]:
     """Each rank writes its own, from 0 without a gap; DeepSpeed's as many of each `mp_rank`."""
     seen: Dict[Tuple[str, str], Set[int]] = {}
     for name in names:
@@ -83,9 +94,6 @@ def _ranks(_folder: str, names: FrozenSet[str]) -> Iterator[str]:
 
 def _distributed(folder: str, names: FrozenSet[str]) -> Iterator[str]:
     """`.metadata` is renamed into place last, and names the rest (torch.distributed)."""
-    for where in {os.path.dirname(name) for name in names if name.endswith(".distcp")}:
-        if os.path.join(where, ".metadata") not in names:
-            yield f"{os.path.join(where, '.metadata')} is missing"
     for name in names:
         if os.path.basename(name) == ".metadata":
             for file in set(_DISTCP.findall(_head(os.path.join(folder, name)))):

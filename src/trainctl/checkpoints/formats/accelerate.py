@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from trainctl.checkpoints.formats import dcp, sharded
-from trainctl.checkpoints.formats.files import read_files, verify_files, worst
+from trainctl.checkpoints.formats.files import flaws_of, read_files, verify_files, worst
 from trainctl.checkpoints.formats.protocol import Inspection, Resuming
 from trainctl.checkpoints.progress import progress_of
 from trainctl.checkpoints.source import Source
@@ -29,6 +29,7 @@ class Accelerate:
     def inspect(self, source: Source) -> Inspection:
         parts = read_files(source, source.files())
         shards = [dcp.inspect_folder(source, folder) for folder in dcp.folders_in(source)]
+        tensors = (*parts.tensors, *(tensor for shard in shards for tensor in shard.tensors))
         registered = {
             match.group(1): value
             for name, value in parts.scalars.items()
@@ -36,10 +37,10 @@ class Accelerate:
         }
         progress = progress_of(registered)
         findings = (
-            *parts.findings,
+            *flaws_of(source, parts._replace(tensors=tensors)),
             *sharded.check_indexes(source, parts.tensors),
             *(finding for shard in shards for finding in shard.findings),
-            *_missing_ranks(source),
+            *_lacks(source),
         )
         ranks = _ranks(source)
         return Inspection(
@@ -50,7 +51,7 @@ class Accelerate:
             loss=progress.loss,
             metrics=progress.metrics,
             best_metric=progress.best_metric,
-            tensors=(*parts.tensors, *(tensor for shard in shards for tensor in shard.tensors)),
+            tensors=tensors,
             scalars=parts.scalars,
             has_optimizer=parts.has_optimizer or any(shard.has_optimizer for shard in shards),
             world_size=max(ranks) + 1 if ranks else None,
@@ -72,9 +73,10 @@ def _ranks(source: Source) -> set[int]:
     return {int(match.group(1)) for match in map(_RANK.match, source.files()) if match}
 
 
-def _missing_ranks(source: Source) -> Iterator[str]:
+def _lacks(source: Source) -> Iterator[str]:
     """It writes the random states of each rank last."""
-    ranks = _ranks(source)
-    for rank in range(max(1, len(ranks))):
-        if rank not in ranks:
-            yield f"random_states_{rank}.pkl is missing"
+    if not _ranks(source):
+        yield "random_states_0.pkl is missing"
+    stems = {name.partition(".")[0].partition("_")[0] for name in source.files()}
+    if "optimizer" not in stems:
+        yield "its optimizer is missing"

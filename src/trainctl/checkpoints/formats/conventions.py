@@ -11,18 +11,19 @@ from collections.abc import Mapping
 from trainctl.checkpoints import documents
 from trainctl.checkpoints.formats import lightning
 from trainctl.checkpoints.formats.protocol import Inspection, Resuming, Scalar
-from trainctl.checkpoints.formats.torch_zip import TorchZip
+from trainctl.checkpoints.formats.torch_zip import TorchZip, scalar_of
 from trainctl.checkpoints.source import Source
 
 _KEYS = {  # framework: keys that only it has together
-    "nanoGPT": ("iter_num", "best_val_loss", "model_args.n_layer"),
+    "nanoGPT": ("iter_num", "model_args.n_layer", "model_args.block_size"),
     "ultralytics": ("best_fitness", "updates", "train_args.epochs", "version"),
     "timm": ("arch", "epoch", "version", "saver.best_epoch"),
 }
 _OLDER_TIMM = ("arch", "epoch", "version", "args.model")
 _MMENGINE = "meta.mmengine_version"
+_VERSIONS = {"ultralytics": "version", "mmengine": _MMENGINE}
 _HOW = {
-    "nanoGPT": Resuming("train.py --init_from=resume --out_dir=FOLDER: ckpt.pt in it", "folder"),
+    "nanoGPT": Resuming("train.py --init_from=resume --out_dir=ITS_FOLDER, as ckpt.pt"),
     "ultralytics": Resuming("yolo train resume model=FILE, or YOLO(FILE).train(resume=True)"),
     "timm": Resuming("train.py --resume FILE"),
     "mmengine": Resuming("train.py --resume, with load_from=FILE"),
@@ -36,7 +37,7 @@ class Torch(TorchZip):
         seen = super().inspect(source)
         if lightning.VERSION in seen.scalars:
             return lightning.describe(source, seen)
-        return _named(seen)
+        return _named(source, seen)
 
     def resuming(self, inspection: Inspection) -> Resuming:
         if inspection.format == "lightning":
@@ -44,14 +45,14 @@ class Torch(TorchZip):
         return _HOW.get(inspection.framework) or super().resuming(inspection)
 
 
-def _named(seen: Inspection) -> Inspection:
+def _named(source: Source, seen: Inspection) -> Inspection:
     framework = framework_of(seen.scalars)
     if not framework:
         return seen
-    version = seen.scalars.get("version") if framework == "ultralytics" else None
-    version = seen.scalars.get(_MMENGINE) if framework == "mmengine" else version
+    version = seen.scalars.get(_VERSIONS.get(framework, ""))
     named = seen._replace(framework=framework, version=str(version or "")[:50])
-    return _timms_best(named) if framework == "timm" else named
+    rule = {"nanoGPT": _of_nano_gpt, "ultralytics": _of_ultralytics, "timm": _of_timm}
+    return rule[framework](source, named) if framework in rule else named
 
 
 def framework_of(scalars: Mapping[str, Scalar]) -> str:
@@ -64,11 +65,24 @@ def framework_of(scalars: Mapping[str, Scalar]) -> str:
     return "mmengine" if _MMENGINE in scalars else ""
 
 
-def _timms_best(seen: Inspection) -> Inspection:
-    """`metric` is that of its epoch; the best so far is what the saver keeps."""
+def _of_nano_gpt(source: Source, seen: Inspection) -> Inspection:
+    """It keeps its best loss as the tensor that it computed."""
+    found = (tensor for tensor in seen.tensors if tensor.name == "best_val_loss")
+    values = [scalar_of(source, tensor) for tensor in found]
+    if not values or values[0] is None:
+        return seen
+    kept = tuple(tensor for tensor in seen.tensors if tensor.name != "best_val_loss")
+    return seen._replace(best_metric=("best_val_loss", values[0], "min"), tensors=kept)
+
+
+def _of_ultralytics(_: Source, seen: Inspection) -> Inspection:
+    """It saves the averaged weights alone, and goes on from those."""
+    tensors = (t._replace(part="model") if t.part == "ema" else t for t in seen.tensors)
+    return seen._replace(tensors=tuple(tensors))
+
+
+def _of_timm(_: Source, seen: Inspection) -> Inspection:
+    """`metric` is that of its epoch; whether more of it is better, it does not say."""
     metric = documents.number(seen.scalars.get("metric"))
-    best = documents.number(seen.scalars.get("saver.best_metric", metric))
-    return seen._replace(
-        metrics=seen.metrics if metric is None else {**seen.metrics, "metric": metric},
-        best_metric=None if best is None else ("metric", best, ""),
-    )
+    metrics = seen.metrics if metric is None else {**seen.metrics, "metric": metric}
+    return seen._replace(metrics=metrics, best_metric=None)

@@ -27,7 +27,7 @@ METADATA = ".metadata"
 METADATA_BYTES = pickles.STREAM_BYTES
 _SCALARS = 64  # how many are read: each lies somewhere else
 _SCALAR_BYTES = 64 << 10
-_RANK = re.compile(r"(?:.*/)?__(\d{1,9})_\d+\.distcp$")
+_RANK = re.compile(r"__(\d{1,9})_\d+\.distcp$")
 _SETTINGS = re.compile(r"(?:^|\.)(?:param_groups|betas)(?:\.|$)")
 
 
@@ -56,7 +56,7 @@ class Distributed:
 
     def recognise(self, source: Source) -> bool:
         files = source.files()
-        return METADATA in files or any(name.endswith(".distcp") for name in files)
+        return METADATA in files or any(map(_RANK.match, files))
 
     def inspect(self, source: Source) -> Inspection:
         return inspect_folder(source, "")
@@ -75,7 +75,8 @@ def inspect_folder(source: Source, folder: str) -> Inspection:
     findings = layout.findings
     scalars = _scalars(source, layout, findings)
     progress = progress_of(scalars)
-    ranks = {int(match.group(1)) for match in map(_RANK.match, source.files()) if match}
+    inner = (name.removeprefix(f"{folder}/") if folder else name for name in source.files())
+    ranks = {int(match.group(1)) for match in map(_RANK.match, inner) if match}
     return Inspection(
         "dcp",
         framework="torch",
@@ -103,6 +104,8 @@ def verify_folder(source: Source, folder: str) -> list[str]:
     """The checksums in each entry's own zip; reads all of them."""
     layout = read_layout(source, folder)
     for entry in layout.entries:
+        if not _lies_in(entry, source.files()):
+            continue
         span = Span(source, entry.file, entry.start, entry.size)
         for finding in verify_members(span, read_directory(span)):
             end = entry.start + entry.size
@@ -180,12 +183,15 @@ def _check(entries: tuple[Entry, ...], files: Mapping[str, int], findings: Findi
     for file in sorted({entry.file for entry in entries} - files.keys()):
         findings.append(f"{file[:200] or 'a file'} is missing, which {METADATA} tells of")
     for entry in entries:
-        size = files.get(entry.file)
-        if size is not None and not 0 <= entry.start <= entry.start + entry.size <= size:
+        if entry.file in files and not _lies_in(entry, files):
             findings.append(
                 f"{entry.name}: bytes {entry.start} to {entry.start + entry.size} "
-                f"of {entry.file} are not all there: it has {size}"
+                f"of {entry.file} are not all there: it has {files[entry.file]}"
             )
+
+
+def _lies_in(entry: Entry, files: Mapping[str, int]) -> bool:
+    return 0 <= entry.start <= entry.start + entry.size <= files.get(entry.file, -1)
 
 
 def _contents(
@@ -243,7 +249,7 @@ def _scalars(source: Source, layout: Layout, findings: Findings) -> dict[str, Sc
     wanted = [e for e in layout.entries if e.name in objects and not _SETTINGS.search(e.name)]
     found: dict[str, Scalar] = {}
     for entry in [e for e in wanted if 0 < e.size <= _SCALAR_BYTES][:_SCALARS]:
-        if entry.start + entry.size > source.files().get(entry.file, 0):
+        if not _lies_in(entry, source.files()):
             continue
         seen = torch_zip.read_torch(source, entry.file, start=entry.start, size=entry.size)
         for finding in seen.findings:

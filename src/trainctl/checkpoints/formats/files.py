@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
+from trainctl.checkpoints import documents
 from trainctl.checkpoints.findings import Findings
 from trainctl.checkpoints.formats import safetensors
 from trainctl.checkpoints.formats.protocol import Scalar, Tensor, Verdict
@@ -13,8 +14,10 @@ from trainctl.checkpoints.parts import part_of
 from trainctl.checkpoints.source import Source
 from trainctl.checkpoints.zip_checks import verify_members
 from trainctl.checkpoints.zips import Span, read_directory
+from trainctl.kit import layouts
 
 FILES = 5_000  # that are looked into; the rest is sized
+_DOCUMENT = 4 << 20  # a tokenizer's may be larger, and costs more to read than it tells
 _PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt", ".tar")
 _WORST = (Verdict.OPAQUE, Verdict.DATA, Verdict.CODE, Verdict.MALFORMED)
 
@@ -64,6 +67,18 @@ def read_files(source: Source, names: Iterable[str]) -> Parts:
             findings.append(f"{name}: {finding}")
     verdict = worst(*verdicts)
     return Parts(tuple(tensors), scalars, tuple(sorted(imports)), verdict, findings, tuple(chosen))
+
+
+def flaws_of(source: Source, parts: Parts) -> Iterator[str]:
+    """What is wrong with its files, with its documents, and with what is not there at all."""
+    files = source.files()
+    yield from parts.findings
+    yield from layouts.by_names(frozenset(files))
+    for name in sorted(files):
+        if name.endswith(".json") and files[name] <= _DOCUMENT and name not in parts.looked_into:
+            yield from documents.read(source, name).findings
+    if not any(tensor.part == "model" for tensor in parts.tensors):
+        yield "no file in it holds a model's weights"
 
 
 def worst(*verdicts: Verdict) -> Verdict:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from trainctl.checkpoints.findings import Findings
 from trainctl.checkpoints.formats import dcp, sharded, trainer_state
-from trainctl.checkpoints.formats.files import Parts, read_files, verify_files, worst
+from trainctl.checkpoints.formats.files import Parts, flaws_of, read_files, verify_files, worst
 from trainctl.checkpoints.formats.protocol import Inspection, Resuming
 from trainctl.checkpoints.formats.trainer_state import State
 from trainctl.checkpoints.source import Source
@@ -37,7 +37,7 @@ class Trainer:
         tensors = (*parts.tensors, *(tensor for shard in shards for tensor in shard.tensors))
         findings = Findings(state.findings)
         for finding in (
-            *parts.findings,
+            *flaws_of(source, parts._replace(tensors=tensors)),
             *sharded.check_indexes(source, parts.tensors),
             *(finding for shard in shards for finding in shard.findings),
             *_contradictions(source, state),
@@ -97,7 +97,8 @@ def _contradictions(source: Source, state: State) -> Iterator[str]:
     match = _NUMBER.match(source.name)
     if match and state.step is not None and int(match.group(1)) != state.step:
         yield f"{trainer_state.FILE} is of step {state.step}, the folder of {match.group(1)}"
-    ranks = {int(found.group(1)) for found in map(_RANK.match, source.files()) if found}
-    for rank in range(len(ranks)):
-        if rank not in ranks:
-            yield f"rng_state_{rank}.pth is missing"
+    stems = {name.partition(".")[0].rstrip("_0123456789") for name in source.files()}
+    of_training = {"optimizer", "scheduler", "rng_state"}
+    if stems & of_training and not any("/" in name for name in source.files()):
+        for stem in sorted(of_training - stems):
+            yield f"its {stem} is missing"

@@ -24,7 +24,7 @@ class Keras:
 
     def recognise(self, source: Source) -> bool:
         if source.is_dir:
-            return _weights_in(source) is not None and _BACKUP in source.files()
+            return _weights_in(source) is not None or _BACKUP in source.files()
         head = source.read("", 0, 8)
         if source.name.endswith(".keras"):
             return head[:4] == b"PK\3\4"
@@ -53,10 +53,12 @@ class Keras:
 
 def _inspect_backup(source: Source) -> Inspection:
     """What BackupAndRestore keeps: the newest weights, and which epoch and batch they are of."""
-    weights = _weights_in(source) or ""
+    weights = _weights_in(source)
     document = documents.read_object(source, _BACKUP)
     told = document.value
-    seen = _inspect_weights(Span.whole(source, weights))
+    seen = Inspection("keras", framework="keras", findings=("its weights are missing",))
+    if weights is not None:
+        seen = _inspect_weights(Span.whole(source, weights))
     return seen._replace(
         epoch=documents.number(told.get("epoch")),
         scalars={**seen.scalars, **documents.scalars(told, "backup.")},
@@ -65,7 +67,8 @@ def _inspect_backup(source: Source) -> Inspection:
 
 
 def _weights_in(source: Source) -> str | None:
-    return next((name for name in source.files() if name.endswith(".weights.h5")), None)
+    found = (name for name in source.files() if name.endswith(".weights.h5") and "/" not in name)
+    return next(found, None)
 
 
 def _inspect_archive(span: Span) -> Inspection:

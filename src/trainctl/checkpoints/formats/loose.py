@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from trainctl.checkpoints.formats.files import read_files, verify_files
 from trainctl.checkpoints.formats.protocol import Inspection, Resuming, Verdict
 from trainctl.checkpoints.formats.torch_zip import inspection, read_pickle
 from trainctl.checkpoints.progress import progress_of
 from trainctl.checkpoints.source import Source
+from trainctl.checkpoints.zips import Span, read_directory
+from trainctl.kit import checkpoints
 
 _PROTOCOLS = (b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5")
 
@@ -17,9 +21,9 @@ class Loose:
     name = "folder"
 
     def recognise(self, source: Source) -> bool:
-        return source.is_dir and any(
-            name.endswith((".pt", ".pth", ".bin", ".ckpt", ".safetensors"))
-            for name in source.files()
+        files = source.files()
+        return checkpoints.is_checkpoint_name(source.name, is_dir=True) and any(
+            name.endswith((".pt", ".pth", ".bin", ".ckpt", ".safetensors")) for name in files
         )
 
     def inspect(self, source: Source) -> Inspection:
@@ -75,13 +79,18 @@ class Opaque:
         return True
 
     def inspect(self, source: Source) -> Inspection:
-        empty = not any(source.files().values())
-        return Inspection(
-            self.name, verdict=Verdict.OPAQUE, findings=("it is empty",) if empty else ()
-        )
+        return Inspection(self.name, verdict=Verdict.OPAQUE, findings=tuple(_flaws(source)))
 
     def resuming(self, inspection: Inspection) -> Resuming:
         return Resuming("by whatever the script reads it with", "either")
 
     def verify(self, source: Source) -> list[str]:
         return list(self.inspect(source).findings)
+
+
+def _flaws(source: Source) -> Iterator[str]:
+    """A zip tells where it ends, whatever it holds."""
+    if not any(source.files().values()):
+        yield "it is empty"
+    elif not source.is_dir and source.read("", 0, 4) == b"PK\3\4":
+        yield from read_directory(Span.whole(source)).findings

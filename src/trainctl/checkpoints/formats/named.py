@@ -15,12 +15,10 @@ from trainctl.checkpoints.source import Source
 
 _TORCH_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _HEAD = 512
-_DEEPSPEED = re.compile(
-    r"(?:.*/)?(?:bf16_)?zero_pp_rank_(\d{1,9})_mp_rank_(\d{1,9})_optim_states\.pt$"
-)
-_MODEL = re.compile(r"(?:.*/)?(?:zero_pp_rank_\d+_)?mp_rank_\d{1,9}(?:_\d+)?_model_states\.pt$")
+_DEEPSPEED = re.compile(r"(?:bf16_)?zero_pp_rank_(\d{1,9})_mp_rank_(\d{1,9})_optim_states\.pt$")
+_MODEL = re.compile(r"(?:zero_pp_rank_\d+_)?mp_rank_\d{1,9}(?:_\d+)?_model_states\.pt$")
 _MEGATRON = re.compile(r"mp_rank_(\d{1,9})(?:_(\d{1,9}))?/")
-_SHARDS = re.compile(r"(.*)\.data-(\d{5})-of-(\d{5})$")
+_SHARDS = re.compile(r"((?:variables/)?[^/]*)\.data-(\d{5})-of-(\d{5})$")
 _STEP = re.compile(r"(?:global_step|iter_|ckpt-|checkpoint_|step_?)(\d{1,18})")
 
 Test = Callable[[Source, Mapping[str, int]], bool]

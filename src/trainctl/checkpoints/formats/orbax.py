@@ -17,7 +17,9 @@ from trainctl.checkpoints.formats.protocol import Inspection, Resuming, Tensor
 from trainctl.checkpoints.source import Source
 
 _TOP = "_CHECKPOINT_METADATA"
+_METRICS = "metrics/metrics"  # an item of CheckpointManager's
 _STEP = re.compile(r"(?:.*[-_])?(\d{1,18})$")
+_IS_TREE = re.compile(r"(?:Standard|PyTree)CheckpointHandler$|PyTreeHandler$")
 _STAGED = ".orbax-checkpoint-tmp"
 _OPTIMIZER = re.compile(r"(?:^|\.)(?:opt|optimizer)(?:_state|_states)?(?:\.|$)")
 
@@ -40,7 +42,12 @@ class Orbax:
         for item in items:
             for finding in _read_item(source, item, f"{item}." * several, tensors):
                 findings.append(finding)
-        metrics = _metrics(source, top.value)
+        metrics = documents.numbers(top.value.get("metrics"))
+        if _METRICS in files:
+            document = documents.read_object(source, _METRICS)
+            metrics |= documents.numbers(document.value)
+            for flaw in document.findings:
+                findings.append(flaw)
         match = _STEP.match(source.name.split(_STAGED)[0])
         return Inspection(
             self.name,
@@ -67,9 +74,11 @@ def _uncommitted(source: Source, top: Mapping[str, Any]) -> Iterator[str]:
         yield "it was never given its final name: Orbax had not finished"
     elif top and not top.get("commit_timestamp_nsecs"):
         yield "Orbax has not committed it"
-    for item in documents.members(top.get("item_handlers")):
+    for item, handler in documents.members(top.get("item_handlers")).items():
         if not any(name.startswith(f"{item}/") for name in source.files()):
             yield f"its item {item[:100]} is missing"
+        elif _IS_TREE.search(str(handler)) and f"{item}/_METADATA" not in source.files():
+            yield f"{item[:100]}/_METADATA is missing"
 
 
 def _items(files: Mapping[str, int]) -> list[str]:
@@ -86,6 +95,9 @@ def _read_item(source: Source, item: str, label: str, tensors: list[Tensor]) -> 
     prefix = f"{item}/" if item else ""
     told = documents.read_object(source, f"{prefix}_METADATA")
     yield from told.findings
+    for name in sorted(source.files()):
+        if name.startswith((f"{prefix}_sharding", f"{prefix}array_metadatas/")):
+            yield from documents.read_object(source, name).findings
     if told.value.get("use_ocdbt") and f"{prefix}manifest.ocdbt" not in source.files():
         yield f"{prefix}manifest.ocdbt is missing"
     tree = told.value.get("tree_metadata")
@@ -106,14 +118,6 @@ def _tensor(leaf: object, prefix: str) -> Tensor | None:
         side for side in map(documents.whole, documents.items(sides)) if side is not None
     )
     return Tensor(name, shape, "", 0, "optimizer" if _OPTIMIZER.search(name) else "model")
-
-
-def _metrics(source: Source, top: Mapping[str, Any]) -> dict[str, float]:
-    """CheckpointManager writes them as an item of their own; newer ones into the metadata."""
-    metrics = documents.numbers(top.get("metrics"))
-    if "metrics/metrics" in source.files():
-        metrics |= documents.numbers(documents.read_object(source, "metrics/metrics").value)
-    return metrics
 
 
 def _told(top: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from trainctl.checkpoints.formats.protocol import Format, Inspection, Resuming
 from trainctl.checkpoints.source import Source
+from trainctl.kit import checkpoints
 
 _HERE = "trainctl.checkpoints.formats"
 
@@ -51,7 +52,13 @@ _READERS = (
     ),
     _Reader("accelerate", "Accelerate", ("accelerate",), ("optimizer.bin", ".pkl"), is_dir=True),
     _Reader("dcp", "Distributed", ("dcp",), (".distcp", ".metadata"), is_dir=True),
-    _Reader("keras", "Keras", ("keras", "hdf5"), (".keras", ".weights.h5"), (b"\x89HDF",)),
+    _Reader(
+        "keras",
+        "Keras",
+        ("keras", "hdf5"),
+        (".keras", ".weights.h5", "training_metadata.json"),
+        (b"\x89HDF",),
+    ),
     _Reader("safetensors", "Safetensors", ("safetensors",), (".safetensors",), is_dir=False),
     _Reader("conventions", "Torch", ("torch", "lightning"), (), (b"PK\3\4",), is_dir=False),
     _Reader("named", "Named", _NAMED),
@@ -64,9 +71,17 @@ _READERS = (
 
 def recognise(source: Source) -> Format:
     """The reader of what it is; the last takes everything. Raises OSError."""
+    if source.is_dir and _holds_checkpoints(source):
+        return _READERS[-1].load()
     head = b"" if source.is_dir else source.read("", 0, 4)
     worthy = (reader for reader in _READERS if reader.is_worth_a_look(source, head))
     return next(found for found in (reader.load() for reader in worthy) if found.recognise(source))
+
+
+def _holds_checkpoints(source: Source) -> bool:
+    if checkpoints.is_checkpoint_name(source.name, is_dir=True):
+        return False
+    return checkpoints.holds_checkpoints({name.partition("/")[0] for name in source.files()})
 
 
 def inspect(source: Source) -> Inspection:

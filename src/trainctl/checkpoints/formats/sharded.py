@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from trainctl.checkpoints import documents
-from trainctl.checkpoints.formats.files import read_files, verify_files
+from trainctl.checkpoints.findings import Findings
+from trainctl.checkpoints.formats.files import flaws_of, read_files, verify_files
 from trainctl.checkpoints.formats.protocol import Inspection, Resuming, Scalar, Tensor
 from trainctl.checkpoints.source import Source
 
 _INDEX = (".safetensors.index.json", ".bin.index.json")
 _CONFIGS = ("config.json", "adapter_config.json")
+_PIPELINE = "model_index.json"  # of diffusers: a folder for each model
 
 
 class Sharded:
@@ -22,13 +24,16 @@ class Sharded:
 
     def recognise(self, source: Source) -> bool:
         files = source.files()
-        return any(name in files for name in _CONFIGS) or any(map(_is_index, files))
+        has_config = any(name in files for name in (*_CONFIGS, _PIPELINE))
+        return has_config or any(map(_is_index, files))
 
     def inspect(self, source: Source) -> Inspection:
         files = source.files()
-        parts = read_files(source, files)
-        for finding in check_indexes(source, parts.tensors):
-            parts.findings.append(finding)
+        inner = _PIPELINE in files
+        parts = read_files(source, [name for name in files if inner or "/" not in name])
+        findings = Findings()
+        for finding in (*flaws_of(source, parts), *check_indexes(source, parts.tensors)):
+            findings.append(finding)
         framework, version, scalars = read_configs(source)
         return Inspection(
             self.name,
@@ -39,7 +44,7 @@ class Sharded:
             has_optimizer=parts.has_optimizer,
             imports=parts.imports,
             verdict=parts.verdict,
-            findings=tuple(parts.findings),
+            findings=tuple(findings),
         )
 
     def resuming(self, inspection: Inspection) -> Resuming:
@@ -54,7 +59,7 @@ class Sharded:
 
 
 def _is_index(name: str) -> bool:
-    return name.endswith(_INDEX)
+    return name.endswith(_INDEX) and "/" not in name
 
 
 def read_configs(source: Source) -> tuple[str, str, dict[str, Scalar]]:

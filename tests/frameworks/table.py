@@ -1,0 +1,50 @@
+"""Who makes what: each maker's checkpoints, by path, with the format they are to be seen as."""
+
+from __future__ import annotations
+
+NEEDS = {
+    "torch": ("torch",),
+    "lightning": ("torch", "pytorch_lightning"),
+    "huggingface": ("torch", "transformers", "peft"),
+    "accelerate": ("torch", "accelerate"),
+    "dcp": ("torch",),
+    "orbax": ("orbax", "jax"),
+    "keras": ("torch", "keras", "h5py"),
+    "conventions": ("torch", "timm"),
+}
+
+MADE = [
+    ("torch", "step-3.pt", "torch"),
+    ("torch", "model.pth", "torch"),
+    ("torch", "half.bin", "torch"),
+    ("torch", "legacy.pt", "torch-legacy"),
+    ("lightning", "epoch=0-step=4.ckpt", "lightning"),
+    ("lightning", "epoch=1-step=8.ckpt", "lightning"),
+    ("lightning", "last.ckpt", "lightning"),
+    ("huggingface", "trainer/checkpoint-4", "huggingface"),
+    ("huggingface", "trainer/checkpoint-6", "huggingface"),
+    ("huggingface", "peft/checkpoint-6", "huggingface"),
+    ("huggingface", "sharded", "pretrained"),
+    ("huggingface", "adapter", "pretrained"),
+    ("huggingface", "sharded/model-00001-of-00004.safetensors", "safetensors"),
+    ("accelerate", "checkpoints/checkpoint_0", "accelerate"),
+    ("accelerate", "step_4", "accelerate"),
+    ("accelerate", "epoch_0", "accelerate"),
+    ("dcp", "step-2", "dcp"),
+    ("dcp", "step-3", "dcp"),
+    ("orbax", "managed/1", "orbax"),
+    ("orbax", "managed/2", "orbax"),
+    ("orbax", "plain/ckpt_7", "orbax"),
+    ("orbax", "alone", "orbax"),
+    ("keras", "epoch-1.keras", "keras"),
+    ("keras", "epoch-2.keras", "keras"),
+    ("keras", "half.keras", "keras"),
+    ("keras", "lambda.keras", "keras"),
+    ("keras", "model.weights.h5", "keras"),
+    ("keras", "model.h5", "keras"),
+    ("keras", "backup", "keras"),
+    ("conventions", "ckpt.pt", "torch"),
+    ("conventions", "weights/last.pt", "torch"),
+    ("conventions", "timm/checkpoint-1.pth.tar", "torch"),
+    ("conventions", "timm/last.pth.tar", "torch"),
+]
