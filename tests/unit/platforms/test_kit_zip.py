@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import os
 import subprocess
@@ -46,6 +47,24 @@ def test_it_is_small_and_holds_only_what_a_host_needs(tmp_path: Path) -> None:
         "supervisor",
     }
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def statements(source: bytes) -> list[tuple[int, str]]:
+    """Where each statement begins, and what it is; without docstrings."""
+    return [
+        (node.lineno, type(node).__name__)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.stmt)
+        and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+    ]
+
+
+def test_leaving_out_docstrings_leaves_every_statement_on_its_line() -> None:
+    sources = [path.read_bytes() for path in Path(kit_zip.__file__).parents[1].rglob("*.py")]
+    shorter = [kit_zip.without_docstrings(source) for source in sources]
+    assert sum(map(len, shorter)) < 0.9 * sum(map(len, sources))
+    for source, bare in zip(sources, shorter, strict=True):
+        assert statements(bare) == statements(source)
 
 
 def test_it_is_written_once(tmp_path: Path) -> None:
