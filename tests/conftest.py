@@ -11,7 +11,7 @@ import pytest
 from tests import interpreters as found
 
 TIERS = ("unit", "conformance", "chaos", "e2e", "torture", "frameworks")
-SECONDS = {"frameworks": 300, "e2e": 300, "torture": 600}  # for a test of these tiers, unless it says so itself
+SECONDS = {"frameworks": 300, "e2e": 300, "torture": 600}  # a test's, unless it says so itself
 SAMPLE = 50  # kills in `./run test`; `./run torture` asks for more
 
 hypothesis.settings.register_profile("here", deadline=None)  # the machine may be busy
