@@ -80,7 +80,7 @@ def resume_command(ctx: click.Context, /, **given: Any) -> int:
                 as_recorded=given["as_recorded"],
                 env=given["env"],
                 wait=given["wait"],
-                pace=waiting.pace,
+                pace=waiting.add,
                 tell=waiting.tell,
             )
             return resume.resume(here, folder, wish)

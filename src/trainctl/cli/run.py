@@ -182,7 +182,7 @@ def _start(here: Here, typed: list[str], given: dict[str, Any]) -> Started:
             wait=given["wait"],
             after=given["after"],
             tty=given["tty"],
-            pace=waiting.pace,
+            pace=waiting.add,
             tell=waiting.tell,
         )
         return launch.start(here, request, here.settings.with_flags(flags, here.cwd))

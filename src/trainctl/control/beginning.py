@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,12 +17,13 @@ if TYPE_CHECKING:  # each run starts through here, few with a checkpoint
     from trainctl.kit.manifest import About, Manifest
 
 _MODES = {"auto", "never"}
+_SHELF = re.compile(r"(?:.*/)?runs/[^/]+(/\d+-(?:\d+|x)-[0-9a-f]{12})?$")  # as stores have it
 
 
 class Beginning(NamedTuple):
     """path: where it lies once the run is started; None: from the beginning.
 
-    fetch: brings it into this folder, where it still has to come; about: who made it.
+    fetch: brings it into this folder, where it has to come from a store; about: who made it.
     """
 
     path: str | None = None
@@ -29,6 +31,9 @@ class Beginning(NamedTuple):
     about: About | None = None
     id: str | None = None
     passed: tuple[str, ...] = ()
+
+    def made_as(self, manifest: Manifest) -> Beginning:
+        return self._replace(about=manifest.about, id=manifest.id)
 
     def to_json(self, asked: str) -> dict[str, Any] | None:
         """What the job records of it."""
@@ -49,18 +54,30 @@ def find(here: Here, asked: str, run: RunFolder, pace: Pace | None = None) -> Be
     """
     if asked in _MODES:
         return Beginning()
-    if "://" in asked and not asked.startswith("file://"):
-        from trainctl.control import fetching  # a client of stores, for hardly any run
-
-        return fetching.beginning(here, asked, run)
     text = asked.removeprefix("file://")
     path = os.path.normpath(os.path.join(here.cwd, os.path.expanduser(text)))
+    if "://" in text or _is_shelved(asked, path):
+        from trainctl.control import fetching  # a client of stores, for hardly any run
+
+        afar = fetching.find(here, asked, pace)
+        begun = Beginning(os.path.join(run.begun, afar.name), afar.fetch)
+        return begun if afar.manifest is None else begun.made_as(afar.manifest)
     if os.path.lexists(path):
         from trainctl.control import picking
 
         picking.at(here, path, asked, pace)
         return _at(here, path)
     return _newest_of(here, asked, pace)
+
+
+def _is_shelved(asked: str, path: str) -> bool:
+    """Whether this is a checkpoint in a store that is a folder, or in the user's own store."""
+    match = _SHELF.match(path)
+    if match is None:
+        return False
+    if match[1] is None:  # a run's folder: of a store only where that is said
+        return asked.startswith("file://")
+    return not os.path.lexists(path) or os.path.isfile(os.path.join(path, "manifest.json"))
 
 
 def _newest_of(here: Here, asked: str, pace: Pace | None) -> Beginning:
@@ -88,6 +105,4 @@ def _at(here: Here, path: str) -> Beginning:
     from trainctl.kit import manifest
 
     filed = manifest.read(here.home.manifests, path)
-    if filed is None:
-        return Beginning(path)
-    return Beginning(path, about=filed.about, id=filed.id)
+    return Beginning(path) if filed is None else Beginning(path).made_as(filed)

@@ -32,7 +32,7 @@ class _Resuming(RunCommand):
         more, command = split(self, words[1:])
         done = super().parse_args(ctx, [*ours, *more, "--", *command])
         if not command:
-            error = click.UsageError("CKPT and CMD are needed", ctx)
+            error = click.UsageError("a checkpoint and a command are needed", ctx)
             error.foreground_code = OURS  # type: ignore[attr-defined]
             raise error
         ctx.obj = (words[0], command)
