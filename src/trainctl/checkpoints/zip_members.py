@@ -28,8 +28,9 @@ def read_member(span: Span, member: Member, limit: int) -> Content:
     limit: of its bytes, packed or not; a longer one is a finding.
     """
     name = member.name[:100]
-    if max(member.size, member.stored) > limit:
-        return Content(b"", 0, [f"{name!r} has {member.size} bytes, more than is ever read"])
+    size = max(member.size, member.stored)
+    if size > limit:
+        return Content(b"", 0, [f"{name!r} has {size} bytes, more than is ever read"])
     head_size = _LOCAL.size + len(member.name.encode())
     data = span.read(member.header, head_size + _AHEAD + member.stored)
     start, wrong = check_header(member, data)

@@ -82,7 +82,8 @@ def read_header(source: Source, file: str = "") -> Header:
         return Header((), {}, (f"its header has {length} bytes, more than the format allows",))
     if length > HEADER_BYTES:
         return Header((), {}, (), unread=True)
-    head = head[8:] + source.read(file, len(head), max(0, 8 + length - len(head)))
+    missing = 8 + length - len(head)
+    head = head[8:] + (source.read(file, len(head), missing) if missing > 0 else b"")
     try:
         entries = parse(head[:length])
     except (ValueError, RecursionError) as error:
