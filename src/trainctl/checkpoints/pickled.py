@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-Leaf: TypeAlias = (
-    "bool | int | float | str | bytes | Global | Call | Persistent | Key | Long | None"
-)
-Value: TypeAlias = "Leaf | list[Value] | tuple[Value, ...] | dict[Value, Value]"
+Value: TypeAlias = """(
+    bool | int | float | str | bytes | list[Value] | tuple[Value, ...] | dict[Value, Value]
+    | Global | Call | Persistent | Key | Long | None
+)"""
 
 
 class Global:

@@ -56,7 +56,7 @@ def progress_of(scalars: Mapping[str, Scalar]) -> Progress:
         if _is_number(value) and is_metric(name)
     }
     counted = step is not None and 0 <= step < _MANY and step == step // 1
-    best = next((name for name in metrics if name.startswith("best_") or name == "metric"), None)
+    best = next(filter(_is_best, metrics), None)
     return Progress(
         int(step) if step is not None and counted else None,
         epoch if epoch is not None and epoch >= 0 else None,
@@ -83,7 +83,12 @@ def is_metric(name: str) -> bool:
     """Whether an entry of this path is a measure of how well it goes."""
     if name.startswith(_FOLDERS):
         return True
-    return "." not in name and (name.startswith("best_") or bool(direction(name)))
+    return "." not in name and (_is_best(name) or bool(direction(name)))
+
+
+def _is_best(name: str) -> bool:
+    """Whether it is the best so far; timm calls it `metric`."""
+    return name.startswith("best_") or name == "metric"
 
 
 def direction(name: str) -> str:
