@@ -9,6 +9,7 @@ import math
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 YOUNG_SECONDS = 3600.0
+PASSING = "its script overwrites it, and may look for it"
 _VERIFIED = 2  # so many of the newest stay whatever is asked
 
 
@@ -43,7 +44,8 @@ class Kept(NamedTuple):
 
     key: its path, or its key in a store. content: equal for equal content; a copy counts once.
     made: seconds since 1970. diverged: its step is at or after the first NaN of its run.
-    copy: its own content lies, or lay, elsewhere, too.
+    copy: a copy of another, or soon overwritten: where there is another of its content, that one
+    counts.
     held: why it must stay whatever the rules say, in words; empty where nothing holds it.
     """
 
@@ -162,7 +164,7 @@ def _best(ordered: List[Kept], policy: Policy) -> _Reasons:
     rule = policy.keep_best
     if rule is None:
         return []
-    told = [one for one in _distinct(ordered) if math.isfinite(_measure(one, rule))]
+    told = _distinct([one for one in ordered if math.isfinite(_measure(one, rule))])
     told.sort(key=lambda one: _measure(one, rule), reverse=not rule.lowest)  # stable: newest first
     what = f"{'lowest' if rule.lowest else 'highest'} {rule.metric}"
     return [
@@ -193,15 +195,14 @@ def _by_rule(ordered: List[Kept], policy: Policy) -> _Reasons:
 
 
 def _distinct(ordered: List[Kept]) -> List[Kept]:
-    """Without copies of what comes before: equal content counts once."""
-    seen: Set[str] = set()
-    found: List[Kept] = []
+    """Equal content counts once: the newest that is no copy, else the newest."""
+    chosen: Dict[str, Kept] = {}
     for one in ordered:
-        if one.content is None or one.content not in seen:
-            found.append(one)
-        if one.content is not None:
-            seen.add(one.content)
-    return found
+        content = one.content if one.content is not None else f"at {one.key}"
+        if content not in chosen or (chosen[content].copy and not one.copy):
+            chosen[content] = one
+    keys = {one.key for one in chosen.values()}
+    return [one for one in ordered if one.key in keys]
 
 
 def _make_room(

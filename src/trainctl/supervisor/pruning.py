@@ -71,6 +71,9 @@ class Pruner:
     def _kept(self, one: Version, held: List[str], nan_from: Mapping[int, int]) -> Kept:
         found = one.found
         reasons = list(held)
+        passing = self._ledger.is_overwritten(one)
+        if passing:
+            reasons.append(retention.PASSING)
         if one.id is None:
             reasons.append("not hashed yet")
         elif one.key is None and self._sender.wants(one):
@@ -85,6 +88,7 @@ class Pruner:
             content=one.id,
             verified=one.id is not None,
             diverged=retention.has_diverged(one.metrics, found.step, nan_from.get(one.attempt)),
+            copy=passing,
             held=reasons,
         )
 

@@ -111,9 +111,10 @@ class Upkeep:
                 self.ledger.let_go(version, self._manifests)
             for version in self._to_copy():
                 self._copier.keep(version, self._limit, self._spare)
+                self._release_sent(version)
             version = self._verifier.newest_due()
             if version is None:
-                return 1.0 if self._verifier.pending() else None
+                return self._verifier.wait_seconds()
             self._verifier.verify(version)
         except OSError:
             return _FULL_DISK_SECONDS
@@ -136,8 +137,12 @@ class Upkeep:
 
     def _send(self, version: Version) -> None:
         self._sender.send(version)
+        self._release_sent(version)
+
+    def _release_sent(self, version: Version) -> None:
+        """The store holds it. Whichever comes second, the copy or the push, sees the other."""
         if version.key is not None and version.copy is not None:
-            self._copier.release(version.copy)  # the store holds it now
+            self._copier.release(version.copy)
 
     def _to_copy(self) -> List[Version]:
         """The contents that the next save would take, where little else could be restored."""

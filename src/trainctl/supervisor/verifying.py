@@ -34,6 +34,11 @@ class Verifier:
             if one.id is None and not one.is_over and one.failures < TRIES
         ]
 
+    def wait_seconds(self) -> Optional[float]:
+        """Until one of them may be hashed; None where there is none."""
+        dues = [one.due for one in self.pending()]
+        return max(0.0, min(dues) - time.monotonic()) if dues else None
+
     def newest_due(self) -> Optional[Version]:
         now = time.monotonic()
         return next((one for one in self.pending() if one.due <= now), None)

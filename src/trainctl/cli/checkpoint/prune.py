@@ -22,7 +22,8 @@ Remove checkpoints that no rule keeps. Without --yes it only says what would go,
 stays. Several rules keep what any of them keeps; without options, your settings' rules hold.
 
 Never removed: what is pinned, in use, younger than an hour, among the last two verified, or the
-newest before the loss became NaN; and what is not whole. Of a folder, each folder below is judged
+newest before the loss became NaN; what is not whole, and what its script overwrites, such as
+last.pt. Of a folder, each folder below is judged
 by itself; of a run, what it wrote here; of a store, each run.
 
 \b

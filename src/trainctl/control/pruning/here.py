@@ -50,10 +50,13 @@ class _Disk:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._seen: dict[str, Found] = {}
+        self._copies: set[str] = set()  # those that an agent has kept
         self._nan_from: dict[tuple[str, int], int | None] = {}
 
     def plan(self, of: str, groups: list[list[Shown]], policy: Policy, now: float) -> Plan:
-        names = {one.look.path: one.name for group in groups for one in group}
+        everything = [one for group in groups for one in group]
+        names = {one.look.path: one.name for one in everything}
+        self._copies = {one.look.path for one in everything if one.where == KEPT}
         held = self._held(list(names))
         kept = [self._group(group, held) for group in groups]
         found = judged(kept, policy, now, lambda one: names[one.key])
@@ -80,6 +83,8 @@ class _Disk:
             reasons.append(f"not whole, so not known: {facts.incomplete}")
         if shown.where == KEPT and self._is_watched(found.path):
             reasons.append("kept by the agent, which lives")
+        if shown.where != KEPT and found.step is None:
+            reasons.append(retention.PASSING)
         filed = manifest.read(self._home.manifests, found.path)
         about = filed.about if filed is not None else manifest.About()
         step = facts.step if facts.step is not None else about.step
@@ -96,7 +101,7 @@ class _Disk:
             content=filed.id if filed is not None and look.verified == VERIFIED else None,
             verified=look.verified == VERIFIED,
             diverged=retention.has_diverged(metrics, step, since),
-            copy=shown.where == KEPT,
+            copy=shown.where == KEPT or found.step is None,
             held=reasons,
         )
 
@@ -116,7 +121,7 @@ class _Disk:
 
     def _remove(self, one: Judged) -> None:
         removing.remove(self._home.manifests, self._seen[one.place])
-        if one.kept.copy:
+        if one.place in self._copies:
             removing.clear(os.path.dirname(one.place))
 
     def _sweep(self) -> None:
