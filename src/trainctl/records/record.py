@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from trainctl.kit import events, files, launch
 from trainctl.kit.names import RunFolder
 from trainctl.records import asked as asking
+from trainctl.records import saved as saving
 from trainctl.records.asked import Asked, Contact, Judged
 from trainctl.records.state import INTERRUPTING, LIVING, Event, Reason, State, advance
 
@@ -15,7 +16,10 @@ Moves = list[Event]
 
 
 class AttemptRecord(NamedTuple):
-    """One attempt. Times in seconds since the epoch; None where it has not come to that yet."""
+    """One attempt. Times in seconds since the epoch; None where it has not come to that yet.
+
+    checkpoints: those seen; saved: what was done about them.
+    """
 
     number: int
     started: float | None
@@ -34,6 +38,7 @@ class AttemptRecord(NamedTuple):
     command: list[str]
     resumed_from: str | None
     checkpoints: list[dict[str, Any]]
+    saved: list[dict[str, Any]]
     events: list[dict[str, Any]]
     moves: Moves
 
@@ -156,7 +161,8 @@ def _attempt(run: RunFolder, number: int, asked: Asked, corrupt: list[str]) -> A
         automatic=plan is not None and plan.automatic,
         command=plan.command if plan else [],
         resumed_from=plan.resumed_from if plan else None,
-        checkpoints=saved.records,
+        checkpoints=saving.fold(saved.records),
+        saved=saving.others(saved.records),
         events=seen.records,
         moves=_moves(plan, end, began=began, exited=exited is not None),
     )
