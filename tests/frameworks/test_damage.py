@@ -82,6 +82,15 @@ def test_a_bit_that_flips_is_told_where_a_checksum_covers_it(
                 assert contents(flipped) == contents(data), (file, at)
 
 
+@pytest.mark.parametrize("path", [b"../../pass.wd", b"/etc/shadow.x"])
+def test_a_path_that_leads_elsewhere_is_not_followed(made_by: Make, path: bytes) -> None:
+    with LocalSource(str(made_by("dcp") / "step-2")) as source:
+        data = source.read(".metadata", 0, source.files()[".metadata"])
+        aside = data.replace(b"__0_0.distcp", path[:12])
+        told = flaws(Altered(source, ".metadata", aside))
+        assert any(f"{path[:12].decode()} is missing" in finding for finding in told)
+
+
 def contents(data: bytes) -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}

@@ -53,10 +53,11 @@ def parse(data: bytes, name: str) -> Document:
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Two values for one key: readers would not agree on which one counts."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        twice = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
-        raise ValueError(f"it holds {twice[:TEXT]!r} twice")
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"it holds {key[:TEXT]!r} twice")
+        found[key] = value
     return found
 
 

@@ -36,7 +36,9 @@ def read(span: Span) -> Contents:
     walk = _Walk(span)
     try:
         walk.visit("", _root(walk.span), 0)
-    except (BrokenError, struct.error) as error:
+    except (struct.error, IndexError):
+        walk.findings.append("its HDF5 structure is cut off")
+    except BrokenError as error:
         walk.findings.append(f"its HDF5 structure breaks off: {error}")
     for name, array in walk.arrays.items():
         if array.start is not None and array.start + array.bytes > span.size:
@@ -97,7 +99,7 @@ class _Walk:
             elif message.kind == headers.LINK_INFO:
                 at = 10 if message.data[1:2] and message.data[1] & 1 else 2
                 if struct.unpack_from("<Q", message.data, at)[0] != NOWHERE:
-                    self.unread.append(name)
+                    self.unread.append(name or "/")
 
     def _heap(self, address: int) -> bytes:
         head = self.span.read(address, 32)

@@ -75,7 +75,8 @@ def flaws_of(source: Source, parts: Parts) -> Iterator[str]:
     yield from parts.findings
     yield from layouts.by_names(frozenset(files))
     for name in sorted(files):
-        if name.endswith(".json") and files[name] <= _DOCUMENT and name not in parts.looked_into:
+        is_read_elsewhere = name.endswith((".index.json", "trainer_state.json"))
+        if name.endswith(".json") and files[name] <= _DOCUMENT and not is_read_elsewhere:
             yield from documents.read(source, name).findings
     if not any(tensor.part == "model" for tensor in parts.tensors):
         yield "no file in it holds a model's weights"

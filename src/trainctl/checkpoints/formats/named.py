@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from trainctl.checkpoints.formats.protocol import Inspection, Resuming, Verdict
 from trainctl.checkpoints.source import Source
+from trainctl.kit import layouts
 
 _TORCH_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _HEAD = 512
@@ -157,17 +158,8 @@ def _world_size(files: Mapping[str, int]) -> int | None:
 
 
 def _missing(files: Mapping[str, int]) -> Iterator[str]:
-    """Ranks from 0 to the highest; each of TensorFlow's shards."""
-    ranks = {
-        (int(match.group(2)), int(match.group(1))): match.group(2)
-        for match in map(_DEEPSPEED.match, files)
-        if match
-    }
-    for model in sorted({model for model, _ in ranks}):
-        most = len({rank for _, rank in ranks})
-        for rank in range(most):
-            if (model, rank) not in ranks:
-                yield f"the optimizer's state of rank {rank} (mp_rank {model:02}) is missing"
+    """Ranks between others; each of TensorFlow's shards."""
+    yield from layouts.by_names(frozenset(files))
     for match in filter(None, map(_SHARDS.match, files)):
         stem, total = match.group(1), match.group(3)
         if f"{stem}.index" not in files:
