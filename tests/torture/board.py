@@ -15,7 +15,21 @@ class Row(NamedTuple):
     doubled: int
 
 
+class Detection(NamedTuple):
+    """chosen: those that a resume would have taken. torch, safetensors: of how many they loaded,
+    how many they refused.
+    """
+
+    fault: str
+    injected: int
+    verify: int
+    chosen: int
+    torch: str
+    safetensors: str
+
+
 ROWS: list[Row] = []
+DETECTIONS: list[Detection] = []
 
 
 class Board:
@@ -27,8 +41,15 @@ class Board:
         assert injected > 0, f"{fault}: no fault was injected"
         assert (row.lost, row.doubled) == (0, 0), line(row)
 
+    def compare(self, found: Detection) -> None:
+        """Write down who sees a damaged checkpoint, and fail where we do not."""
+        DETECTIONS.append(found)
+        print(line(found), flush=True)
+        assert found.injected > 0, f"{found.fault}: no fault was injected"
+        assert (found.verify, found.chosen) == (found.injected, 0), line(found)
 
-def line(row: Row) -> str:
+
+def line(row: Row | Detection) -> str:
     return " | ".join(str(cell) for cell in row)
 
 
@@ -40,3 +61,11 @@ def table(rows: list[Row]) -> str:
         for r in rows
     ]
     return "\n".join([head, *body])
+
+
+def detections(rows: list[Detection]) -> str:
+    heads = ("damaged", "injected", "verify sees", "chosen", "torch.load sees", "safetensors sees")
+    cells = [heads, *(tuple(map(str, row)) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = (zip(row, widths, strict=True) for row in cells)
+    return "\n".join(" | ".join(f"{cell:{wide}}" for cell, wide in line) for line in lines)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.torture.board import ROWS, Board, table
+from tests.torture.board import DETECTIONS, ROWS, Board, detections, table
 from tests.torture.yard import Yard
 
 
@@ -26,3 +26,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if ROWS:
         terminalreporter.section("scoreboard")
         terminalreporter.write_line(table(ROWS))
+    if DETECTIONS:
+        terminalreporter.section("who sees a damaged checkpoint")
+        terminalreporter.write_line(detections(DETECTIONS))

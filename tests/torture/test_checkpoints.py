@@ -6,6 +6,7 @@ import os
 import random
 import re
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,8 @@ import pytest
 from tests import need
 from tests.torture.board import Board
 from tests.torture.strike import AT_ONCE, CALLS, Point, Tried, struck, under
-from tests.torture.yard import PATIENCE_SECONDS, PYTHON, prepare
+from tests.torture.test_kills import strike
+from tests.torture.yard import PATIENCE_SECONDS, PYTHON, Yard, prepare
 from trainctl.kit import events, files, manifest
 from trainctl.kit.names import Home, RunFolder
 from trainctl.kit.stores import shelf
@@ -26,6 +28,7 @@ from trainctl.platforms import kit_zip
 
 KILL = "signal=SIGKILL"
 SAVER = Path(__file__).with_name("saver.py")
+CARELESS = Path(__file__).with_name("careless.py")
 STEPS = 3
 SHARE = 3  # of the kills that are asked for: each takes a second
 pytestmark = pytest.mark.timeout(1800)
@@ -52,19 +55,21 @@ class Place:
 
     def restorable(self) -> list[str]:
         """What really is whole, byte by byte: here, among the copies, in the store."""
-        return [*whole_here(self.home), *whole_in(self.store, self.run.name)]
+        return [*whole_here(self.home, self.run), *whole_in(self.store, self.run.name)]
 
     def told_twice(self) -> list[str]:
         """What was done twice that should be done once."""
         return told_twice(events.read(self.run.attempt(1).checkpoints).records)
 
 
-def whole_here(home: Home) -> Iterator[str]:
+def whole_here(home: Home, run: RunFolder) -> Iterator[str]:
     names = os.listdir(home.manifests) if os.path.isdir(home.manifests) else []
     for name in names:
         with open(os.path.join(home.manifests, name), "rb") as file:
             filed = manifest.decode(file.read())
-        if filed is not None and not manifest.check(filed, filed.path):
+        if filed is None or not filed.path.startswith(run.path + os.sep):
+            continue
+        if not manifest.check(filed, filed.path):
             yield filed.path
 
 
@@ -133,3 +138,65 @@ def test_after_a_kill_at_any_write_one_can_be_restored(
     what = "SIGKILL at a write of save, manifest, push, prune"
     what = what if store else "SIGKILL at a write of save, manifest, copy, prune"
     board.note(what, injected=injected, lost=len(bad) - doubled, doubled=doubled)
+
+
+SAVES = 12
+SAVING_SECONDS = 6.0
+
+
+def kill_agents(yard: Yard, name: str, seed: int) -> tuple[int, str]:
+    """How many kills struck a run that saves and pushes, and what is bad about it at its end."""
+    randomness = random.Random(seed)
+    store = FolderStore(str(yard.folder / "store"))
+    trainer = [PYTHON, "-I", "-S", str(CARELESS), str(SAVES), str(SAVING_SECONDS)]
+    yard.call("run", "-d", "--name", name, "--store", store.url, *trainer)
+    run, struck = yard.run(name), 0
+    until = time.monotonic() + SAVING_SECONDS
+    while time.monotonic() < until:
+        time.sleep(randomness.uniform(0.9, 1.6))  # a scan comes a second after an agent's start
+        verified = any(record["event"] == "verified" for record in _saved(run))
+        struck += strike(yard, name, "watch")
+        if verified and not [*whole_here(yard.home, run), *whole_in(store, name)]:
+            return struck, "nothing can be restored"
+        yard.next_command()
+    yard.settled(name)
+    return struck, _badly_kept(run, yard.home, store)
+
+
+def _saved(run: RunFolder) -> list[dict[str, Any]]:
+    return events.read(run.attempt(1).checkpoints).records
+
+
+def _badly_kept(run: RunFolder, home: Home, store: FolderStore) -> str:
+    """What of all its steps has no manifest that holds, or is not in the store; what was twice."""
+    names = {f"step-{step}.safetensors" for step in range(1, SAVES + 1)}
+    inside = run.checkpoints + os.sep
+    here = {os.path.basename(path) for path in whole_here(home, run) if path.startswith(inside)}
+    there = {os.path.basename(path) for path in whole_in(store, run.name)}
+    twice = told_twice(_saved(run))
+    if twice:
+        return f"told twice: {twice}"
+    return f"without: {names - here} here, {names - there} in the store" * (
+        not names <= here & there
+    )
+
+
+def test_killed_agents_leave_no_checkpoint_unhashed_or_unsent(
+    yard: Yard, board: Board, kills: int
+) -> None:
+    seed = int.from_bytes(os.urandom(4), "big")
+    runs = max(4, kills // 12)
+    with ThreadPoolExecutor(4) as pool:
+        names = [f"careless-{number}" for number in range(runs)]
+        seeds = [seed + number for number in range(runs)]
+        outcomes = list(pool.map(kill_agents, [yard] * runs, names, seeds))
+    bad = [f"seed {seed}: {said}" for seed, (_, said) in zip(seeds, outcomes, strict=True) if said]
+    print("\n".join(bad))
+    injected = sum(struck for struck, _ in outcomes)
+    doubled = sum("twice" in said for said in bad)
+    board.note(
+        "SIGKILL of an agent that hashes and pushes",
+        injected=injected,
+        lost=len(bad) - doubled,
+        doubled=doubled,
+    )
