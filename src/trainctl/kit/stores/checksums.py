@@ -37,11 +37,3 @@ def headers_of(data: bytes) -> Dict[str, str]:
     except ValueError:  # this Python's OpenSSL refuses MD5 altogether
         return headers(zlib.crc32(data))
     return {**headers(zlib.crc32(data)), "content-md5": md5}
-
-
-def md5_hex(data: bytes) -> str:
-    """Empty where this Python has no MD5."""
-    try:
-        return hashlib.md5(data).hexdigest()  # noqa: S324  # S3's own word for a part
-    except ValueError:
-        return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from typing import Optional
 
@@ -60,14 +59,3 @@ def _read_back(service: Service, there: Item) -> int:
     for start in range(0, there.size, _PIECE):
         total = zlib.crc32(fetching.read(service, there.key, start, _PIECE), total)
     return total
-
-
-def is_md5_of(etag: str, data: memoryview) -> bool:
-    """Whether an ETag is the MD5 of the data, as it is of most plain objects and parts."""
-    plain = etag.strip('"').lower()
-    if len(plain) != 32:
-        return False
-    try:
-        return hashlib.md5(data).hexdigest() == plain  # noqa: S324  # S3's word, not ours
-    except ValueError:  # this Python's OpenSSL refuses MD5 altogether
-        return False

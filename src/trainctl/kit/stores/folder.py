@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
+import zlib
 from typing import Iterator, List, Optional
 from urllib.parse import quote
 
-from trainctl.kit import crc, files
+from trainctl.kit import files
 from trainctl.kit.locks import Lock
 from trainctl.kit.stores import walking
 from trainctl.kit.stores.arriving import Arrival, Expected, arrive
 from trainctl.kit.stores.keys import check
 from trainctl.kit.stores.leaving import Leaving
 from trainctl.kit.stores.protocol import (
+    NONE,
     AbsentError,
+    Blocks,
     DeniedError,
     ExistsError,
     Item,
@@ -83,7 +86,13 @@ class FolderStore:
             _publish(staged, path)
 
     def upload(
-        self, path: str, key: str, *, crc32: Optional[int] = None, progress: Progress = unmoved
+        self,
+        path: str,
+        key: str,
+        *,
+        crc32: Optional[int] = None,
+        blocks: Blocks = NONE,
+        progress: Progress = unmoved,
     ) -> Item:
         target = self._path(key)
         with Leaving(path) as source:
@@ -103,14 +112,12 @@ class FolderStore:
 
     def _copied(self, source: Leaving, target: int, key: str, progress: Progress) -> int:
         """The CRC-32 of what was written."""
-        view, done, total = memoryview(bytearray(min(_CHUNK, source.size))), 0, 0
-        while done < source.size:
-            part = view[: source.size - done]
-            total = crc.combine(total, source.fill(part, done), len(part))
+        total = 0
+        for chunk in source.chunks(0, source.size):
+            total = zlib.crc32(chunk, total)
             with _Told(self, key):
-                files.write_all(target, part)
-            done += len(part)
-            progress(len(part))
+                files.write_all(target, chunk)
+            progress(len(chunk))
         return total
 
     def download(

@@ -10,10 +10,10 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 from urllib.parse import unquote_plus
 
 from trainctl.kit.stores import checksums
+from trainctl.kit.stores.leaving import Piece
 from trainctl.kit.stores.machine import moment
 from trainctl.kit.stores.protocol import AbsentError, DeniedError, StoreError, UnsupportedError
 from trainctl.kit.stores.service import Ask, Service
-from trainctl.kit.stores.wire import Body
 from trainctl.kit.stores.xml import MalformedError, needed, number, text, written
 
 _PAGES = 1000  # a list that goes on for longer begins anew each time
@@ -58,15 +58,13 @@ class Upload(NamedTuple):
                 break
         return found
 
-    def send(self, at: int, body: Body, size: int, crc32: int) -> Part:
+    def send(self, at: int, body: Piece, crc32: int) -> Part:
         """Send part number `at`. Raises CorruptError where the service received something else."""
         query = [("partNumber", str(at)), ("uploadId", self.id)]
         headers = checksums.headers(crc32)
-        told = self.service.tell(
-            Ask("PUT", self.key, query, headers=headers, body=body, size=size)
-        )
+        told = self.service.tell(Ask("PUT", self.key, query, headers, body))
         known = checksums.decoded(told.headers.get(checksums.HEADER, ""))
-        return Part(at, size, told.headers.get("etag", ""), known)
+        return Part(at, body.length, told.headers.get("etag", ""), known)
 
     def complete(self, parts: Sequence[Part], size: int, crc32: int) -> None:
         """Make the parts one object. Raises AbsentError where somebody else has ended it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Iterator, List, NamedTuple, Optional, Protocol
+from typing import Callable, Iterator, List, NamedTuple, Optional, Protocol, Sequence
 
 Progress = Callable[[int], None]  # told of bytes as they are moved; may raise to give up
 
@@ -56,6 +56,16 @@ class Item(NamedTuple):
     crc32: Optional[int] = None  # of the whole content, where the store tells it
 
 
+class Blocks(NamedTuple):
+    """What is known of a file as it lies there: the CRC-32 of each so many bytes of it."""
+
+    bytes: int
+    sums: Sequence[int]
+
+
+NONE = Blocks(0, ())
+
+
 class Store(Protocol):
     @property
     def url(self) -> str:
@@ -85,11 +95,19 @@ class Store(Protocol):
         ...
 
     def upload(
-        self, path: str, key: str, *, crc32: Optional[int] = None, progress: Progress = ...
+        self,
+        path: str,
+        key: str,
+        *,
+        crc32: Optional[int] = None,
+        blocks: Blocks = NONE,
+        progress: Progress = ...,
     ) -> Item:
         """Send a file of any size with checksums, in parts that are resumed after a failure.
 
         crc32: what the content must have, so that a file that changed meanwhile is not sent.
+        blocks: what it is made of, so that the file need not be read only to be summed: the store
+        is told these and holds what arrives against them.
         Raises CorruptError, with nothing stored under the key, when it has not, or the store
         holds something else afterwards.
         """

@@ -17,7 +17,9 @@ from trainctl.kit.stores.layout import (
     told,
 )
 from trainctl.kit.stores.protocol import (
+    NONE,
     AbsentError,
+    Blocks,
     CorruptError,
     ExistsError,
     Item,
@@ -105,7 +107,13 @@ class _Push:
         if self._is_there(job) or self._copied(job):
             self._progress(job.record.size)
             return
-        self._store.upload(job.path, job.key, crc32=job.record.crc32, progress=self._progress)
+        record = job.record
+        seen = os.stat(job.path)
+        is_known = (seen.st_size, seen.st_mtime_ns) == (record.size, record.mtime_ns)
+        blocks = Blocks(record.block_bytes, record.blocks) if is_known else NONE
+        self._store.upload(
+            job.path, job.key, crc32=record.crc32, blocks=blocks, progress=self._progress
+        )
 
     def _is_there(self, job: _Job) -> bool:
         """Whether an earlier push got so far; believed only by a checksum of the store's own."""

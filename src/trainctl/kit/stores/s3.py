@@ -18,7 +18,15 @@ from trainctl.kit.stores import (
 from trainctl.kit.stores.keyring import Keyring
 from trainctl.kit.stores.keys import check
 from trainctl.kit.stores.place import place_of
-from trainctl.kit.stores.protocol import AbsentError, ExistsError, Item, Progress, unmoved
+from trainctl.kit.stores.protocol import (
+    NONE,
+    AbsentError,
+    Blocks,
+    ExistsError,
+    Item,
+    Progress,
+    unmoved,
+)
 from trainctl.kit.stores.retries import Patience, again
 from trainctl.kit.stores.service import Ask, Service
 
@@ -73,10 +81,16 @@ class S3Store:
         return again(self.service.patience, f"{self.url}/{key}", work)
 
     def upload(
-        self, path: str, key: str, *, crc32: Optional[int] = None, progress: Progress = unmoved
+        self,
+        path: str,
+        key: str,
+        *,
+        crc32: Optional[int] = None,
+        blocks: Blocks = NONE,
+        progress: Progress = unmoved,
     ) -> Item:
         sender = sending.Sender(self.service, self._full(key), progress, self.connections)
-        return sender.send(path, crc32)._replace(key=key)
+        return sender.send(path, crc32, blocks)._replace(key=key)
 
     def download(
         self,

@@ -1,34 +1,21 @@
 """A file on its way to a bucket: in one request, or in parts that are never sent twice.
 
-What is sent was read once, into memory, and summed there: a file that changes meanwhile cannot
-slip through, and a request that is repeated says the same.
+Each request tells the CRC-32 that its body must have, and the service refuses what has another: a
+file that changes meanwhile cannot slip through.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from typing import Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Dict, List, Mapping, Optional, Tuple
 
 from trainctl.kit import crc
 from trainctl.kit.stores import checksums, confirming, multipart
-from trainctl.kit.stores.leaving import Leaving
+from trainctl.kit.stores.leaving import Leaving, Piece
 from trainctl.kit.stores.multipart import Part, Upload, part_bytes
-from trainctl.kit.stores.protocol import AbsentError, CorruptError, Item, Progress
+from trainctl.kit.stores.protocol import AbsentError, Blocks, CorruptError, Item, Progress
 from trainctl.kit.stores.service import Ask, Service
 from trainctl.kit.stores.together import Shared, together
-
-_SLICE = 256 << 10  # how much is sent before the progress is told of it
-
-_local = threading.local()
-
-
-def _buffer(size: int) -> memoryview:
-    """This thread's own memory: a fresh one for each file or part costs more than reading it."""
-    held: Optional[memoryview] = getattr(_local, "buffer", None)
-    if held is None or len(held) < size:
-        _local.buffer = held = memoryview(bytearray(size))
-    return held[:size]
 
 
 class Sender:
@@ -40,35 +27,37 @@ class Sender:
         self._shared = Shared(progress)
         self._connections = connections
 
-    def send(self, path: str, crc32: Optional[int]) -> Item:
+    def send(self, path: str, crc32: Optional[int], blocks: Blocks) -> Item:
         """What the store holds then. Raises CorruptError, with nothing stored, for another CRC."""
         with Leaving(path) as source:
+            sums = _Sums(source, crc32, blocks)
             if source.size > part_bytes(source.size):
-                return self._in_parts(source, crc32)
-            view = _buffer(source.size)
-            found = source.fill(view, 0)
+                return self._in_parts(source, sums)
+            found = sums.of(0, source.size)
             source.check(found, crc32)
-            return self._in_one(view, found)
+            return self._in_one(source, found)
 
-    def _in_one(self, view: memoryview, crc32: int) -> Item:
-        body = _Slices(view, self._shared)
-        ask = Ask("PUT", self._key, (), checksums.headers(crc32), body, len(view))
-        told = self._service.tell(ask).headers
-        item = Item(self._key, len(view), time.time(), told.get("etag", ""), crc32)
+    def _in_one(self, source: Leaving, crc32: int) -> Item:
+        body = Piece(source, 0, source.size, self._shared)
+        told = self._service.tell(
+            Ask("PUT", self._key, (), checksums.headers(crc32), body)
+        ).headers
+        item = Item(self._key, source.size, time.time(), told.get("etag", ""), crc32)
         known = checksums.decoded(told.get(checksums.HEADER, ""))
-        if _confirms(Part(1, len(view), item.etag, known), view, crc32):
+        if _confirms(Part(1, source.size, item.etag, known), source, 0, crc32):
+            source.check(crc32, crc32)
             return item  # no need to ask
         return confirming.look(self._service, item, are_known=False)
 
-    def _in_parts(self, source: Leaving, crc32: Optional[int]) -> Item:
+    def _in_parts(self, source: Leaving, sums: _Sums) -> Item:
         others = multipart.of_key(self._service, self._key)
         upload = others.pop() if others else multipart.begin(self._service, self._key)
         there = {part.number: part for part in upload.parts()} if upload.begun else {}
-        run = _Parts(source, upload, there, self._shared)
+        run = _Parts(source, sums, upload, there, self._shared)
         try:
             together(run.starts, run.bring, self._connections, self._shared)
             found = run.sum()
-            source.check(found, crc32)
+            source.check(found, sums.whole)
             self._complete(upload, run, found)
         except CorruptError:
             upload.abort()
@@ -92,13 +81,19 @@ class _Parts:
     """What of a file has arrived, and what has not."""
 
     def __init__(
-        self, source: Leaving, upload: Upload, there: Mapping[int, Part], shared: Shared
+        self,
+        source: Leaving,
+        sums: _Sums,
+        upload: Upload,
+        there: Mapping[int, Part],
+        shared: Shared,
     ) -> None:
         self.size = source.size
         self.are_confirmed = True
         self._step = part_bytes(source.size)
         self.starts = range(0, self.size, self._step)
         self._source = source
+        self._sums = sums
         self._upload = upload
         self._there = there
         self._shared = shared
@@ -106,15 +101,17 @@ class _Parts:
 
     def bring(self, start: int) -> None:
         """Send the part that starts there, unless the same has arrived before."""
-        view = _buffer(min(self._step, self.size - start))
-        crc32 = self._source.fill(view, start)
+        length = min(self._step, self.size - start)
+        crc32 = self._sums.of(start, length)
         number = start // self._step + 1
         part = self._there.get(number)
-        if part is not None and part.size == len(view) and _confirms(part, view, crc32):
-            self._shared(len(view))
+        if part and part.size == length and _confirms(part, self._source, start, crc32):
+            self._shared(length)
         else:
-            part = self._upload.send(number, _Slices(view, self._shared), len(view), crc32)
-            self.are_confirmed = self.are_confirmed and _confirms(part, view, crc32)
+            piece = Piece(self._source, start, length, self._shared)
+            part = self._upload.send(number, piece, crc32)
+            known = _confirms(part, self._source, start, crc32)
+            self.are_confirmed = self.are_confirmed and known
         self._done[number] = part, crc32
 
     def parts(self) -> List[Part]:
@@ -129,25 +126,32 @@ class _Parts:
         return total
 
 
-class _Slices:
-    """A body in pieces. The progress hears of each once, however often it is sent."""
+class _Sums:
+    """The CRC-32 of a file's parts: from what is known of it, else by reading them."""
 
-    def __init__(self, view: memoryview, progress: Progress) -> None:
-        self._view = view
-        self._progress = progress
-        self._told = 0
+    def __init__(self, source: Leaving, whole: Optional[int], blocks: Blocks) -> None:
+        self.whole = whole
+        self._source = source
+        self._blocks = blocks
+        self._is_known = whole is not None and len(blocks.sums) == -(
+            -source.size // max(1, blocks.bytes)
+        )
 
-    def __iter__(self) -> Iterator[memoryview]:
-        for start in range(0, len(self._view), _SLICE):
-            piece = self._view[start : start + _SLICE]
-            yield piece
-            if start >= self._told:
-                self._told = start + len(piece)
-                self._progress(len(piece))
+    def of(self, start: int, length: int) -> int:
+        step = self._blocks.bytes
+        ends = length % step == 0 or start + length == self._source.size if step else False
+        if not (self._is_known and ends and start % step == 0):
+            return self._source.sum(start, length)
+        total = 0
+        for at in range(start, start + length, step):
+            size = min(step, start + length - at)
+            total = crc.combine(total, self._blocks.sums[at // step], size)
+        return total
 
 
-def _confirms(part: Part, view: memoryview, crc32: int) -> bool:
+def _confirms(part: Part, source: Leaving, start: int, crc32: int) -> bool:
     """Whether the service's own word is that it has exactly these bytes."""
     if part.crc32 is not None:
         return part.crc32 == crc32
-    return confirming.is_md5_of(part.etag, view)
+    etag = part.etag.strip('"').lower()
+    return len(etag) == 32 and etag == source.md5(start, part.size)

@@ -44,8 +44,7 @@ _LONGEST_WAIT = 60.0  # seconds, whatever a service asks for
 class Ask(NamedTuple):
     """A request before it is signed. ok: the statuses that are success.
 
-    body: bytes, whose hash is signed too, or pieces of `size` bytes, for which a checksum header
-    should stand.
+    body: bytes, whose hash is signed too, or a file's, for which a checksum header should stand.
     """
 
     method: str
@@ -53,7 +52,6 @@ class Ask(NamedTuple):
     query: Query = ()
     headers: Mapping[str, str] = {}  # nobody changes it
     body: Body = b""
-    size: int = 0
     ok: Tuple[int, ...] = (200,)
 
 
@@ -151,7 +149,7 @@ class Service:
         lines = signed(request, credentials, scope, time.time() + self._skew)
         if ask.method in {"PUT", "POST"}:
             lines["content-length"] = str(
-                len(ask.body) if isinstance(ask.body, bytes) else ask.size
+                len(ask.body) if isinstance(ask.body, bytes) else ask.body.length
             )
         query = query_text(ask.query)
         try:

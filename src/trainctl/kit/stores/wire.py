@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import threading
-from typing import Iterable, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import List, Mapping, Optional, Tuple, Union
 
 from trainctl.kit.stores import connections
 from trainctl.kit.stores.connections import Host
+from trainctl.kit.stores.leaving import Piece
 
 ANSWER_SECONDS = 60.0
+_LOCAL = (errno.EIO, errno.ESTALE)  # a disk failed that a body was read from, no network
 LONGEST_TEXT = 256 << 20  # of an answer that is read whole
 
-Body = Union[bytes, Iterable[memoryview]]
+Body = Union[bytes, Piece]
 
 
 class BrokenError(Exception):
@@ -45,14 +48,13 @@ class Wire:
         """
         while True:
             connection, is_fresh = self._take()
-            outgoing = _Outgoing(body)
             try:
                 return Answer(
-                    self, connection, _exchange(connection, method, target, headers, outgoing)
+                    self, connection, _exchange(connection, method, target, headers, body)
                 )
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
-                if outgoing.failed is error:
+                if isinstance(error, OSError) and error.errno in _LOCAL:
                     raise
                 _raise_untrusted(error, self.host)
                 if is_fresh:  # an idle one may have been closed long ago, and tells it only now
@@ -138,34 +140,18 @@ class Answer:
             raise BrokenError(_said(error)) from error
 
 
-class _Outgoing:
-    """A body as a connection wants it; knows whether giving it out failed, or sending it."""
-
-    def __init__(self, body: Body) -> None:
-        self._body = body
-        self.failed: Optional[BaseException] = None
-
-    def __iter__(self) -> Iterator[Union[bytes, memoryview]]:
-        pieces = [self._body] if isinstance(self._body, bytes) else self._body
-        try:
-            yield from pieces
-        except Exception as error:
-            self.failed = error
-            raise
-
-
 def _exchange(
     connection: http.client.HTTPConnection,
     method: str,
     target: str,
     headers: Mapping[str, str],
-    body: _Outgoing,
+    body: Body,
 ) -> http.client.HTTPResponse:
+    connection.request(method, target, body if isinstance(body, bytes) else b"", dict(headers))
     try:
-        connection.request(method, target, body=body, headers=dict(headers))
+        if not isinstance(body, bytes):
+            body.send_to(connection.sock)
     except (BrokenPipeError, ConnectionResetError):
-        if body.failed is not None:
-            raise
         # A host that refuses a body may say why, and hang up without having read it.
         response = connection.getresponse()
         response.will_close = True
