@@ -12,7 +12,7 @@ from trainctl.checkpoints.formats.protocol import Inspection, Resuming
 from trainctl.checkpoints.source import LocalSource, Source
 from trainctl.control import checkpoints
 from trainctl.control.checkpoints import PATH, RUN, Ground, Target
-from trainctl.errors import TrainctlError, UsageError
+from trainctl.errors import NotFoundError, TrainctlError, UsageError
 from trainctl.kit import contents
 
 if TYPE_CHECKING:
@@ -40,23 +40,20 @@ class Known(NamedTuple):
 
 
 @contextmanager
-def opened(where: Ground, text: str) -> Generator[tuple[Target, Source]]:
-    """The checkpoint that this names, in a folder or in a store.
+def opened(where: Ground, text: str | None) -> Generator[tuple[Target, Source]]:
+    """The checkpoint that this names, in a folder or in a store; of a run, its newest.
 
-    Raises UsageError for what is a run, or a folder of several; NotFoundError, TrainctlError.
+    None is the newest run. Raises NotFoundError, TrainctlError, ProviderError.
     """
     target = checkpoints.resolve(where, text)
     if target.kind == RUN:
-        raise UsageError(
-            f"{target.text} is a run; name one of its checkpoints",
-            hint=f"trainctl checkpoint list {target.text}",
-        )
+        target = _newest(where, target)
     if target.kind == PATH:
         try:
             with LocalSource(target.path) as source:
                 yield target, source
         except OSError as error:
-            name = error.filename or text
+            name = error.filename or target.path
             raise TrainctlError(
                 f"{name}: {error.strerror or error}", hint="ls -l shows whose it is"
             ) from error
@@ -69,6 +66,19 @@ def opened(where: Ground, text: str) -> Generator[tuple[Target, Source]]:
 
         store, key = stores.locate(connect(where.cwd, where.environ), target.path)
         yield target, StoreSource(store, key)
+
+
+def _newest(where: Ground, run: Target) -> Target:
+    from trainctl.kit import candidates
+    from trainctl.records import job as jobs
+
+    found = candidates.of_run(run.run, jobs.read(run.run).to_json())
+    if not found:
+        raise NotFoundError(
+            f"{run.text} has no checkpoint yet", hint=f"trainctl checkpoint list {run.text}"
+        )
+    path = found[0].path
+    return Target(PATH, path.removeprefix(where.cwd + os.sep), path)
 
 
 def inspect(target: Target, source: Source) -> tuple[Inspection, Resuming]:

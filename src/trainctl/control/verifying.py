@@ -22,16 +22,17 @@ if TYPE_CHECKING:
 
 
 def targets(where: Ground, words: Sequence[str]) -> list[Target]:
-    """All checkpoints that these words name, each once.
+    """All checkpoints that these words name, each once; without words, those of the newest run.
 
     Raises NotFoundError where one of them names none.
     """
     found: dict[str, Target] = {}
-    for word in words:
-        there = _targets(where, checkpoints.resolve(where, word))
+    for target in [checkpoints.resolve(where, word) for word in words or (None,)]:
+        there = _targets(where, target)
         if not there:
             raise NotFoundError(
-                f"there is no checkpoint in {word!r}", hint=f"trainctl checkpoint list {word}"
+                f"there is no checkpoint in {target.text}",
+                hint=f"trainctl checkpoint list {target.text}",
             )
         found.update((one.path, one) for one in there)
     return [*found.values()]

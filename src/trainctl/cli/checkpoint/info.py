@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 HELP = """\
 Show what a checkpoint holds: step, metrics, tensors, what resuming it takes, what loading it
 would import. Only headers are read; nothing is unpickled, no framework is needed.
+Of a run it is the newest; left out, it is that of the newest run.
 
 \b
 Examples:
+  trainctl checkpoint info                   the newest of the newest run
   trainctl checkpoint info out/last.pt
   trainctl checkpoint info out/checkpoint-400 --tensors
   trainctl checkpoint info s3://bucket/model.safetensors     only headers travel
@@ -35,14 +37,14 @@ Fact = tuple[str, str]
 
 
 @click.command("info", help=HELP)
-@click.argument("path", metavar="PATH|URL")
+@click.argument("what", metavar="[PATH|RUN|URL]", required=False)
 @click.option("--tensors", is_flag=True, help="Every tensor, instead of the tree of modules.")
 @click.option("--json", "as_json", is_flag=True, help="The documented envelope, on stdout.")
-def info_command(path: str, *, tensors: bool, as_json: bool) -> int:
+def info_command(what: str | None, *, tensors: bool, as_json: bool) -> int:
     from trainctl.control import checkpoints, inspecting
 
     where = checkpoints.ground(stand.folder(), dict(os.environ))
-    with inspecting.opened(where, path) as (target, source):
+    with inspecting.opened(where, what) as (target, source):
         inspection, resuming = inspecting.inspect(target, source)
         known = inspecting.known(where, target, source)
     if as_json:

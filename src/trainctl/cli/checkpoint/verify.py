@@ -19,8 +19,8 @@ HELP = """\
 Check that checkpoints are whole: structure, then every byte against the manifest, or, where there
 is none yet, against the format's own checksums. One that passes without a manifest gets one.
 
-WHAT is a checkpoint, a folder with some, a run (all of its own), or a URL. Exit code 0: all are
-whole; 1: one is damaged or not complete.
+WHAT is a checkpoint, a folder with some, a run (all of its own), or a URL; left out, the newest
+run. Exit code 0: all are whole; 1: one is damaged or not complete.
 
 \b
 Examples:
@@ -32,7 +32,7 @@ Examples:
 
 
 @click.command("verify", help=HELP)
-@click.argument("what", nargs=-1, required=True, metavar="WHAT...")
+@click.argument("what", nargs=-1, metavar="[WHAT]...")
 @click.option(
     "--deep", is_flag=True, help="The format's own checksums too, where a manifest has answered."
 )
