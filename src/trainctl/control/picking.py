@@ -39,7 +39,7 @@ class Picked(NamedTuple):
 
 def checker(here: Here, pace: Pace | None = None) -> Checker:
     """As thorough as a controller is: hashes side by side, and the formats' own checksums."""
-    return Checker(here.home.manifests, look=_look, pace=pace, each=_side_by_side)
+    return Checker(here.home.manifests, look=look, pace=pace, each=_side_by_side)
 
 
 def pick(
@@ -137,7 +137,7 @@ def _none(choice: Choice) -> NotFoundError:
     return error
 
 
-def _look(path: str) -> list[str]:
+def look(path: str) -> list[str]:
     """What is wrong with a checkpoint by its own headers and checksums; reads all of it."""
     from trainctl.checkpoints.formats import registry
     from trainctl.checkpoints.source import LocalSource

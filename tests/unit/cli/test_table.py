@@ -17,7 +17,8 @@ from trainctl.cli.table import COMMANDS, EXAMPLES, page
 HEAVY = {"rich", "sqlite3", "asyncio", "psutil", "numpy", "torch"}
 NAMES = [entry.name for entry in COMMANDS]
 PRINTING_A_SCRIPT = {"completion"}
-STREAMING = {"run", "local", "resume", "rerun"}  # their output is the script's
+FOREGROUND = {("run",), ("local",), ("checkpoint", "resume")}  # they end with the script's code
+STREAMING = FOREGROUND | {("resume",), ("rerun",)}  # their output is the script's
 
 
 def command(*path: str) -> tuple[click.Command, click.Context]:
@@ -70,7 +71,7 @@ def test_every_option_says_what_it_does(path: tuple[str, ...]):
 @pytest.mark.parametrize("path", PATHS, ids=" ".join)
 def test_every_command_that_shows_something_has_json(path: tuple[str, ...]):
     found, context = command(*path)
-    if path[0] in STREAMING | PRINTING_A_SCRIPT or isinstance(found, click.Group):
+    if path in STREAMING or path[0] in PRINTING_A_SCRIPT or isinstance(found, click.Group):
         return
     flags = {flag for it in found.get_params(context) for flag in it.opts}
     assert "--json" in flags
@@ -87,7 +88,7 @@ def test_a_mistyped_option_is_named_with_the_next_command(
         "",
         f"trainctl: trainctl {' '.join(path)} has no option --nonsense",
     )
-    assert told.code == (125 if path[0] in {"run", "local"} else 2)
+    assert told.code == (125 if path in FOREGROUND else 2)
     assert f"{' '.join(path)} --help" in told.err
 
 
