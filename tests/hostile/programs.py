@@ -95,6 +95,7 @@ def _shapes() -> Iterator[tuple[str, bytes, tuple[str, ...]]]:
 
 
 DOTTED = b"\x80\x04" + text("collections") + text("OrderedDict.__init__.__globals__") + b"\x93."
+HUGE = bytes(8192) + b"0"
 HIDDEN = call("torch", "Size", b")")
 
 
@@ -110,6 +111,9 @@ def _broken() -> Iterator[tuple[str, bytes, str]]:
     yield "a payload before nothing", PROTO + CALL, "cut off"
     yield "a payload before an empty stack", PROTO + CALL + b"00.", "not there"
     yield "a payload before a wrong append", PROTO + CALL + b"}Na.", "appends"
+    yield "a payload after a wrong append", PROTO + b"}Na0" + CALL + b".", "appends"
+    yield "a payload after a wrong state", PROTO + b"]}b0" + CALL + b".", "gives a state"
+    yield "a payload after a huge number", PROTO + b"\x8b\0\x20\0\0" + HUGE + CALL + b".", "8192"
     yield "a payload in a frame that is cut", _cut_frame(), "a frame"
     yield "a payload, then a second stream", PROTO + CALL + b"." + PROTO + b"N.", "follow"
     yield "a payload, then an extension", PROTO + CALL + b"\x82\x01.", "extension of code 1"

@@ -26,7 +26,8 @@ def reduce(reader: Reader, at: int) -> int:
     args = reader.stack.pop()
     function = reader.stack.pop()
     if not isinstance(args, tuple):
-        raise BreaksOffError(f"it calls with {kind(args)} for arguments")
+        reader.refuse(f"calls with {kind(args)} for arguments")
+        args = (args,)
     made = Call(function, args)
     reader.calls.append(made)
     reader.stack.append(made)
@@ -52,8 +53,8 @@ def inst(reader: Reader, at: int) -> int:
 
 
 def obj(reader: Reader, at: int) -> int:
-    function, *args = reader.take()
-    reader.call(function, tuple(args))
+    items = reader.take()
+    reader.call(items[0], tuple(items[1:]))
     return at
 
 
@@ -65,7 +66,7 @@ def build(reader: Reader, at: int) -> int:
     elif isinstance(target, (Global, Persistent)):
         reader.strange.append(f"changes {kind(target)} itself")
     else:
-        raise BreaksOffError(f"it gives a state to {kind(target)}")
+        reader.refuse(f"gives a state to {kind(target)}")
     return at
 
 

@@ -52,24 +52,26 @@ def list_(reader: Reader, at: int) -> int:
 
 def append(reader: Reader, at: int) -> int:
     value = reader.stack.pop()
-    extend(reader.stack[-1], [value])
+    extend(reader, [value])
     return at
 
 
 def appends(reader: Reader, at: int) -> int:
     items = reader.take()
-    extend(reader.stack[-1], items)
+    extend(reader, items)
     return at
 
 
-def extend(target: Value, items: list[Value]) -> None:
+def extend(reader: Reader, items: list[Value]) -> None:
+    target = reader.stack[-1]
     if isinstance(target, list):
         target.extend(items)
-    elif isinstance(target, Call) and not (isinstance(target.items, dict) or _is_tensor(target)):
-        target.items = target.items or []
-        target.items.extend(items)
+    elif isinstance(target, Call) and not _is_tensor(target):
+        target.items = [] if target.items is None else target.items
+        if isinstance(target.items, list):
+            target.items.extend(items)
     else:
-        raise BreaksOffError(f"it appends to {kind(target)}")
+        reader.refuse(f"appends to {kind(target)}")
 
 
 def empty_dict(reader: Reader, at: int) -> int:
@@ -79,34 +81,36 @@ def empty_dict(reader: Reader, at: int) -> int:
 
 def dict_(reader: Reader, at: int) -> int:
     items = reader.take()
-    made: dict[Value, Value] = {}
-    reader.stack.append(made)
-    set_all(made, items)
+    reader.stack.append({})
+    set_all(reader, items)
     return at
 
 
 def setitem(reader: Reader, at: int) -> int:
     value = reader.stack.pop()
     key = reader.stack.pop()
-    set_all(reader.stack[-1], [key, value])
+    set_all(reader, [key, value])
     return at
 
 
 def setitems(reader: Reader, at: int) -> int:
     items = reader.take()
-    set_all(reader.stack[-1], items)
+    set_all(reader, items)
     return at
 
 
-def set_all(target: Value, items: list[Value]) -> None:
+def set_all(reader: Reader, items: list[Value]) -> None:
     if len(items) % 2:
         raise BreaksOffError("a key has no value")
-    if isinstance(target, Call) and not (isinstance(target.items, list) or _is_tensor(target)):
+    target = reader.stack[-1]
+    if isinstance(target, dict):
+        put(target, items[::2], items[1::2])
+    elif isinstance(target, Call) and not _is_tensor(target):
         target.items = {} if target.items is None else target.items
-        target = target.items
-    if not isinstance(target, dict):
-        raise BreaksOffError(f"it sets items of {kind(target)}")
-    put(target, items[::2], items[1::2])
+        if isinstance(target.items, dict):
+            put(target.items, items[::2], items[1::2])
+    else:
+        reader.refuse(f"sets items of {kind(target)}")
 
 
 def empty_set(reader: Reader, at: int) -> int:

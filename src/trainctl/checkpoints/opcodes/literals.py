@@ -31,6 +31,14 @@ def integer(line: bytes) -> int:
     try:
         return int(line)
     except ValueError:
+        return _prefixed(line)
+
+
+def _prefixed(line: bytes) -> int:
+    """Python takes 0x10, too."""
+    try:
+        return int(line, 0)
+    except ValueError:
         raise BreaksOffError("a number is none") from None
 
 
@@ -102,7 +110,8 @@ def long4(reader: Reader, at: int) -> int:
 def _number(reader: Reader, at: int, length: int) -> int:
     end = reader.end_of(at, length)
     if length > NUMBER_BYTES:
-        raise BreaksOffError(f"a number has {length} bytes")
+        reader.refuse(f"has a number of {length} bytes")
+        at = end
     reader.stack.append(int.from_bytes(reader.data[at:end], "little", signed=True))
     return end
 

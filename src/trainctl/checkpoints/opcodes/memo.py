@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trainctl.checkpoints.opcodes.literals import INDEX, integer
-from trainctl.checkpoints.opcodes.reader import BreaksOffError, Reader
+from trainctl.checkpoints.opcodes.reader import Reader
 
 _INDICES = 1 << 32
 
@@ -27,9 +27,10 @@ def long_binget(reader: Reader, at: int) -> int:
 def put(reader: Reader, at: int) -> int:
     line, after = reader.line(at)
     index = integer(line)
-    if not 0 <= index < _INDICES:
-        raise BreaksOffError("it stores at an impossible place")
-    reader.memo[index] = reader.stack[-1]
+    if 0 <= index < _INDICES:
+        reader.memo[index] = reader.stack[-1]
+    else:
+        reader.refuse("stores at an impossible place")
     return after
 
 

@@ -48,6 +48,10 @@ class Reader:
         self.strange = Findings()
         self.findings = Findings()
 
+    def refuse(self, what: str) -> None:
+        """Note what most loaders fail at; what would follow in others is still read."""
+        self.findings.append(f"its pickle {what}, which cannot be")
+
     def take(self) -> list[Value]:
         """All above the innermost mark, which goes with it."""
         items = self.stack
