@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
+
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
 
 import jax
 import jax.numpy as jnp
@@ -32,6 +35,11 @@ def main() -> None:
     with ocp.CheckpointManager(out / "plain", options=named) as manager:
         manager.save(7, args=ocp.args.StandardSave(tree))
     v1.save(out / "alone", tree)
+    devices = jax.sharding.Mesh(jax.devices(), ("data",))
+    rows = jax.sharding.NamedSharding(devices, jax.sharding.PartitionSpec("data"))
+    with ocp.CheckpointManager(out / "many") as manager:
+        split = jax.device_put(jnp.ones((8, 6)), rows)
+        manager.save(1, args=ocp.args.StandardSave({"split": split, "whole": jnp.ones(3)}))
     made.say(
         out,
         {
@@ -39,6 +47,7 @@ def main() -> None:
             "managed/2": {"step": 2, "loss": 0.25, "tensors": tensors_in(out / "managed/2/state")},
             "plain/ckpt_7": {"step": 7, "tensors": tensors_in(out / "plain/ckpt_7/default")},
             "alone": {"tensors": tensors_in(out / "alone/state")},
+            "many/1": {"step": 1, "tensors": {"whole": [[3], "float32"]}},
         },
     )
 

@@ -36,6 +36,7 @@ MADE = [
     ("orbax", "managed/2", "orbax"),
     ("orbax", "plain/ckpt_7", "orbax"),
     ("orbax", "alone", "orbax"),
+    ("orbax", "many/1", "orbax"),
     ("keras", "epoch-1.keras", "keras"),
     ("keras", "epoch-2.keras", "keras"),
     ("keras", "half.keras", "keras"),

@@ -94,6 +94,12 @@ def test_what_it_made_is_listed_by_names(made_by: Make, maker: str) -> None:
             assert (str(folder / name) in listed) == is_named
 
 
+def test_the_shape_of_an_array_in_pieces_is_not_guessed(made_by: Make) -> None:
+    seen = look(made_by("orbax") / "many" / "1")
+    assert [tensor.name for tensor in seen.tensors] == ["whole"]
+    assert seen.scalars["split"] == "in pieces of 2 x 6"
+
+
 WATCHED = """
 import json, sys
 refused = []

@@ -1,19 +1,20 @@
 """Orbax: a folder for each step, its metadata in JSON, its arrays in OCDBT beside it.
 
-What the arrays hold is compressed by Zstandard, and so are their types: names and shapes are told,
-types are not.
+What the arrays hold is compressed by Zstandard, and so are their types and the shape of an array
+that several devices wrote in pieces: those are not told. Names always are.
 Source: orbax-checkpoint 0.12.8, metadata/checkpoint.py and serialization/type_handlers.py.
 """
 
 from __future__ import annotations
 
 import re
+from binascii import b2a_base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from trainctl.checkpoints import documents
 from trainctl.checkpoints.findings import Findings
-from trainctl.checkpoints.formats.protocol import Inspection, Resuming, Tensor
+from trainctl.checkpoints.formats.protocol import Inspection, Resuming, Scalar, Tensor
 from trainctl.checkpoints.source import Source
 
 _TOP = "_CHECKPOINT_METADATA"
@@ -37,10 +38,11 @@ class Orbax:
         for flaw in (*top.findings, *_uncommitted(source, top.value)):
             findings.append(flaw)
         tensors: list[Tensor] = []
+        pieces: dict[str, Scalar] = {}
         items = _items(files)
         several = len(items) > 1
         for item in items:
-            for finding in _read_item(source, item, f"{item}." * several, tensors):
+            for finding in _read_item(source, item, f"{item}." * several, tensors, pieces):
                 findings.append(finding)
         metrics = documents.numbers(top.value.get("metrics"))
         if _METRICS in files:
@@ -48,6 +50,7 @@ class Orbax:
             metrics |= documents.numbers(document.value)
             for flaw in document.findings:
                 findings.append(flaw)
+        names = [tensor.name for tensor in tensors]
         match = _STEP.match(source.name.split(_STAGED)[0])
         return Inspection(
             self.name,
@@ -56,8 +59,8 @@ class Orbax:
             loss=metrics.get("loss"),
             metrics=metrics,
             tensors=tuple(tensors),
-            scalars=documents.scalars(_told(top.value)),
-            has_optimizer=any(tensor.part == "optimizer" for tensor in tensors),
+            scalars={**documents.scalars(_told(top.value)), **pieces},
+            has_optimizer=any(_OPTIMIZER.search(name) for name in (*pieces, *names)),
             findings=tuple(findings),
         )
 
@@ -90,8 +93,14 @@ def _items(files: Mapping[str, int]) -> list[str]:
     )
 
 
-def _read_item(source: Source, item: str, label: str, tensors: list[Tensor]) -> Iterator[str]:
-    """Its arrays into `tensors`, with this before their names; what is wrong with it."""
+def _read_item(
+    source: Source,
+    item: str,
+    label: str,
+    tensors: list[Tensor],
+    pieces: dict[str, Scalar],
+) -> Iterator[str]:
+    """Its arrays into `tensors` or `pieces`, with this before their names; what is wrong."""
     prefix = f"{item}/" if item else ""
     told = documents.read_object(source, f"{prefix}_METADATA")
     yield from told.findings
@@ -101,9 +110,12 @@ def _read_item(source: Source, item: str, label: str, tensors: list[Tensor]) -> 
     if told.value.get("use_ocdbt") and f"{prefix}manifest.ocdbt" not in source.files():
         yield f"{prefix}manifest.ocdbt is missing"
     tree = told.value.get("tree_metadata")
+    shared = _shared(source, f"{prefix}_sharding")
     for leaf in documents.members(tree).values():
         tensor = _tensor(leaf, label)
-        if tensor is not None:
+        if tensor is not None and _encoded(leaf) in shared:
+            pieces[tensor.name] = f"in pieces of {' x '.join(map(str, tensor.shape)) or 1}"
+        elif tensor is not None:
             tensors.append(tensor)
 
 
@@ -112,12 +124,34 @@ def _tensor(leaf: object, prefix: str) -> Tensor | None:
     sides = documents.members(told.get("value_metadata")).get("write_shape")
     if sides is None:
         return None
-    keys = [documents.members(key).get("key") for key in documents.items(told.get("key_metadata"))]
-    name = (prefix + ".".join(map(str, keys)))[: documents.TEXT]
+    name = (prefix + ".".join(_keys(leaf)))[: documents.TEXT]
     shape = tuple(
         side for side in map(documents.whole, documents.items(sides)) if side is not None
     )
     return Tensor(name, shape, "", 0, "optimizer" if _OPTIMIZER.search(name) else "model")
+
+
+def _keys(leaf: object) -> list[str]:
+    keys = documents.items(documents.members(leaf).get("key_metadata"))
+    return [str(documents.members(key).get("key")) for key in keys]
+
+
+def _shared(source: Source, file: str) -> frozenset[str]:
+    """Base64 of the names of arrays that more than one device wrote a part of."""
+    if file not in source.files():
+        return frozenset()
+    found: set[str] = set()
+    for name, text in documents.read_object(source, file).value.items():
+        sharding = documents.parse(str(text).encode(), file).value
+        devices = documents.items(sharding.get("shape"))
+        if any(side != 1 for side in devices):
+            found.add(name)
+    return frozenset(found)
+
+
+def _encoded(leaf: object) -> str:
+    """Its name as the file of shardings has it."""
+    return b2a_base64(".".join(_keys(leaf)).encode(), newline=False).decode()
 
 
 def _told(top: Mapping[str, Any]) -> dict[str, Any]:
