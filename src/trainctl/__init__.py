@@ -9,9 +9,26 @@ from trainctl.version import __version__
 
 TYPE_CHECKING = False  # type checkers know the name; importing typing would slow every start
 if TYPE_CHECKING:
-    from trainctl.api import Run, get, run, runs
+    from trainctl.api import (
+        Checkpoint,
+        Run,
+        get,
+        list_checkpoints,
+        run,
+        runs,
+        verify_checkpoint,
+    )
 
-__all__ = ["Run", "__version__", "get", "run", "runs"]
+__all__ = [
+    "Checkpoint",
+    "Run",
+    "__version__",
+    "get",
+    "list_checkpoints",
+    "run",
+    "runs",
+    "verify_checkpoint",
+]
 
 
 def __getattr__(name: str) -> object:

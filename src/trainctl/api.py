@@ -9,7 +9,9 @@ if run.wait() != 0:
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from trainctl.control import launch, lookup, stop
 from trainctl.control import resume as resuming
@@ -22,6 +24,28 @@ from trainctl.records.rows import Wanted
 from trainctl.telemetry import follow as following
 from trainctl.telemetry import slice as slices
 from trainctl.telemetry.render import Renderer, rendered
+
+if TYPE_CHECKING:
+    from trainctl.control.catalogue.rows import Shown
+
+
+class Checkpoint(NamedTuple):
+    """One checkpoint, as `trainctl checkpoint list` shows it. size: in bytes.
+
+    where: `here`, `kept` (a copy of what its script overwrote) or `store`. verified: whether its
+    manifest stands. incomplete: why it is not whole; empty where it is.
+    """
+
+    path: str
+    step: int | None
+    epoch: float | None
+    loss: float | None
+    size: int
+    format: str
+    where: str
+    verified: bool
+    pinned: bool
+    incomplete: str
 
 
 class Run:
@@ -147,6 +171,45 @@ def runs(*, limit: int | None = None, tag: str | None = None) -> list[Run]:
     here = _here(None)
     rows, _ = lookup.rows(here, Wanted(limit=limit, tags=[tag] if tag else []))
     return [Run(here, here.home.run(row.name)) for row in rows]
+
+
+def list_checkpoints(where: str | None = None, *, limit: int | None = None) -> list[Checkpoint]:
+    """Those in a folder, of a run or in a store; None: of the newest run. The newest first."""
+    from trainctl.control import catalogue, checkpoints
+    from trainctl.control.catalogue.rows import Wanted as Shape
+
+    ground = checkpoints.ground(os.getcwd(), dict(os.environ))
+    target = checkpoints.resolve(ground, where)
+    listing = catalogue.of(ground, target, Shape(limit=limit), time.time(), lambda _: None)
+    return [_checkpoint(shown) for shown in listing.shown]
+
+
+def verify_checkpoint(path: str, *, deep: bool = False) -> list[str]:
+    """What is wrong with a checkpoint, each a sentence; empty: every byte is as it should be.
+
+    One that has no manifest yet gets one. deep: the format's own checksums too.
+    """
+    from trainctl.checkpoints import verify
+
+    here = _here(None)
+    found = verify.verify(os.path.abspath(path), here.home.manifests, deep=deep)
+    return [finding.what for finding in found.findings]
+
+
+def _checkpoint(shown: Shown) -> Checkpoint:
+    look, facts = shown.look, shown.look.facts
+    return Checkpoint(
+        path=look.path,
+        step=facts.step,
+        epoch=facts.epoch,
+        loss=facts.loss,
+        size=look.size,
+        format=facts.format,
+        where=shown.where,
+        verified=look.verified == "yes",
+        pinned=look.pinned,
+        incomplete=facts.incomplete,
+    )
 
 
 def get(name: str) -> Run:

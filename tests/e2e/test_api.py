@@ -61,6 +61,21 @@ def test_a_run_is_stopped_and_resumed(project: Path):
     assert run.wait(30) == 0
 
 
+def test_checkpoints_are_listed_verified_and_begun_with(project: Path):
+    trainctl.run("train.py", "--steps", "2", name="base").wait(30)
+    newest, older = trainctl.list_checkpoints("base")
+
+    assert [newest.step, older.step] == [2, 1]
+    assert newest in trainctl.list_checkpoints("out")
+    assert [one.path for one in trainctl.list_checkpoints(limit=1)] == [newest.path]
+    assert trainctl.verify_checkpoint(newest.path) == []
+    Path(newest.path).write_bytes(b"")
+    assert trainctl.verify_checkpoint(newest.path) != []
+    run = trainctl.run("train.py", "--out", "other", resume="base")
+    assert run.wait(30) == 0
+    assert next(run.logs()) == "resumed at 2"
+
+
 def test_a_wrong_call_raises_and_starts_nothing(project: Path):
     with pytest.raises(NotFoundError, match=r"there is no file nosuch\.py"):
         trainctl.run("nosuch.py")

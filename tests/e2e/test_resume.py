@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -60,6 +61,66 @@ def test_a_checkpoint_that_is_not_there_is_said_with_those_that_are(stopped: Com
     assert done.code == 4
     assert "there is no checkpoint of step 9" in done.err
     assert "1, 2, 3" in done.err
+
+
+def test_a_torn_one_is_passed_over_with_a_word_that_is_recorded(stopped: CommandLine):
+    (stopped.project / "out" / "step_3.pt").write_bytes(b"PK\x03\x04")
+    done = stopped.ok("resume", "base")
+    asked = [event for event in stopped.show("base")["events"] if event["event"] == "resumed"]
+
+    assert "passed over" in done.err
+    assert "step_3.pt: it is cut off" in done.err
+    assert steps(done)[0] == "resumed at 3"
+    assert asked[0]["passed"][0]["step"] == 3
+
+
+def flip(line: CommandLine, name: str) -> None:
+    """Change a byte without changing what the file's times tell."""
+    path = line.project / "out" / name
+    before = path.stat()
+    path.write_bytes(path.read_bytes().replace(b"step", b"stop"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_one_that_is_named_and_does_not_hold_is_refused_with_one_that_does(stopped: CommandLine):
+    flip(stopped, "step_3.pt")
+    done = stopped("resume", "--from", "3", "base")
+
+    assert done.code == 5
+    assert "out/step_3.pt does not hold: differs from its manifest" in done.err
+    assert f"trainctl resume --from {stopped.project}/out/step_2.pt" in done.err
+    assert len(stopped.show("base")["attempts"]) == 1
+
+
+def test_after_a_loss_of_nan_it_goes_on_from_before_unless_one_is_named(trainctl: CommandLine):
+    tell = "open(os.environ['TRAINCTL_METRICS'], 'a').write('{\"step\": 2, \"loss\": NaN}\\n')"
+    text = (trainctl.project / "train.py").read_text()
+    trainctl.write("nan.py", text.replace("sys.exit(args.exit)", tell))
+    trainctl.ok("run", "--name", "base", "nan.py", "--steps", "3")
+    done = trainctl.ok("resume", "-d", "base")
+
+    assert "goes on from out/step_1.pt" in done.err
+    assert "step_3.pt: was saved after loss had become nan at step 2" in done.err
+    trainctl.until_rest("base")
+    named = trainctl.ok("resume", "--from", str(trainctl.project / "out" / "step_3.pt"), "base")
+    assert "resumed at 4" in named.out
+
+
+def test_where_a_script_finds_its_newest_itself_the_torn_one_is_set_aside(trainctl: CommandLine):
+    trainctl.write(
+        "switch.py",
+        (trainctl.project / "train.py")
+        .read_text()
+        .replace('"--resume")', '"--resume", action="store_true")')
+        .replace("open(args.resume)", "open(max(__import__('glob').glob('out/step_*')))"),
+    )
+    trainctl.ok("run", "--name", "base", "switch.py", "--steps", "3")
+    torn = trainctl.project / "out" / "step_3.pt"
+    torn.write_bytes(b"PK\x03\x04")
+    done = trainctl.ok("resume", "base")
+
+    assert "step_3.pt is set aside as .step_3.pt.set-aside" in done.err
+    assert steps(done) == ["resumed at 3", "step 3"]
 
 
 def test_of_two_at_once_one_starts_and_the_other_is_told_that_it_is_busy(stopped: CommandLine):

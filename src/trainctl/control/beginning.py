@@ -32,6 +32,13 @@ class Beginning(NamedTuple):
     id: str | None = None
     passed: tuple[str, ...] = ()
 
+    def words(self, name: str) -> list[str]:
+        """What its user should hear of it."""
+        if self.path is None:
+            return []
+        by = f", made by {self.about.run}" if self.about is not None and self.about.run else ""
+        return [*self.passed, f"{name} begins with {self.path}{by}"]
+
     def made_as(self, manifest: Manifest) -> Beginning:
         return self._replace(about=manifest.about, id=manifest.id)
 

@@ -87,7 +87,7 @@ def start(here: Here, request: Request, settings: Settings) -> Started:
     begun = beginning.find(here, request.resume, run, request.pace)
     job = _job(here, request, settings, command, run.name)
     job = job._replace(resume={**job.resume, "begun": begun.to_json(request.resume)})
-    notices = [*_notices(here, job), *begun.passed]
+    notices = [*_notices(here, job), *begun.words(run.name)]
     offers = list(here.platforms[request.platform].offers(job))
     if not offers:
         raise RefusedError("this machine cannot run this job", hint="trainctl doctor")

@@ -119,6 +119,8 @@ def test_a_crash_is_retried_from_the_newest_whole_checkpoint(yard: Yard) -> None
     assert closed(second)["reason"] == "succeeded"
     saved = os.path.join(yard.run("again").checkpoints, "step-1.pkl")
     assert Path(second.log).read_text() == f"{saved} ['--from', '{saved}']\n"
+    [told] = [one for one in events.read(first.events).records if one["event"] == "passed_over"]
+    assert (told["for"], told["from"], told["passed"][0]["step"]) == (2, saved, 2)
 
 
 def test_a_stop_in_the_pause_calls_the_retry_off(yard: Yard) -> None:
