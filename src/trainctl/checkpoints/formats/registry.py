@@ -97,6 +97,11 @@ def resuming(inspection: Inspection) -> Resuming:
     return _READERS[-1].load().resuming(inspection)
 
 
+def names() -> list[str]:
+    """What an inspection's `format` may be."""
+    return [name for reader in _READERS for name in reader.formats]
+
+
 def formats() -> list[Format]:
     """Every reader there is, in the order in which they are tried."""
     return [reader.load() for reader in _READERS]
