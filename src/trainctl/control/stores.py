@@ -47,7 +47,7 @@ def of_settings(here: Here) -> Store:
     if here.settings.store is None:
         raise ConfigError(
             "no store is set",
-            hint="name one: --to s3://BUCKET/PREFIX, or store = ... (trainctl config path)",
+            hint="write its URL: s3://BUCKET/PREFIX; or set store = ... (trainctl config path)",
         )
     return open_url(here, here.settings.store)
 

@@ -129,18 +129,18 @@ def push(store: Store, manifest: Manifest, progress: Progress) -> Shelved:
         return shelf.push(store, manifest, progress=progress)
 
 
-def find(here: Here, what: str) -> Found:
+def find(here: Here, what: str, of: str | None) -> Found:
     """What is to be fetched: a URL, a checkpoint's folder in a folder store, or RUN or RUN/STEP.
 
-    Of a run it is the newest that its store holds. Raises NotFoundError.
+    Of a run it is the newest that the store `of` holds, else its own. Raises NotFoundError.
     """
     path = os.path.normpath(os.path.join(here.cwd, os.path.expanduser(what)))
     with stores.told():
         if is_url(what):
             return _at(*stores.locate(here, what))
-        if os.path.lexists(path):
+        if layout.is_key(stores.split(path)[1]) and os.path.lexists(path):
             return _at(*stores.locate(here, path))
-        return _newest(here, what)
+        return _newest(here, what, of)
 
 
 def _at(store: Store, key: str) -> Found:
@@ -151,14 +151,14 @@ def _at(store: Store, key: str) -> Found:
     return Found(store, key, os.path.basename(key), size)
 
 
-def _newest(here: Here, what: str) -> Found:
+def _newest(here: Here, what: str, of: str | None) -> Found:
     match = _STEP.fullmatch(what)
     name, step = (match[1], int(match[2])) if match else (what, None)
     try:
         name = lookup.find(here, name).name
     except NotFoundError:
         pass  # a run of another machine; its checkpoints may be in the store all the same
-    store = store_for(here, None, name)
+    store = store_for(here, of, name)
     there = [one for one in shelf.shelved(store, name) if step in {None, one.step}]
     if not there:
         which = f"no checkpoint of step {step}" if match else "no checkpoint"

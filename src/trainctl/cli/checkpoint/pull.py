@@ -11,8 +11,8 @@ from trainctl.cli.checkpoint.meter import Meter
 from trainctl.telemetry.escapes import neutralise
 
 HELP = """\
-Fetch a checkpoint: by its URL, or the newest of a run (or that of a step) from the run's own
-store, else from the one that the setting `store` names.
+Fetch a checkpoint: by its URL, or the newest of a run (or that of a step) from the store --from,
+else the run's own, else the one that the setting `store` names.
 
 It lands in the current folder under its own name, or where DEST says; every byte is checked
 before it is there. A pull that was cut off is gone on with. Any object or prefix may be fetched
@@ -30,12 +30,13 @@ Examples:
 @click.command("pull", help=HELP)
 @click.argument("what", metavar="URL|RUN[/STEP]")
 @click.argument("dest", required=False, metavar="[DEST]")
+@click.option("--from", "of", metavar="STORE", help="Of a run: s3://BUCKET/PREFIX or a folder.")
 @click.option("--json", "as_json", is_flag=True, help="The documented envelope, on stdout.")
-def pull_command(what: str, dest: str | None, *, as_json: bool) -> int:
+def pull_command(what: str, dest: str | None, *, of: str | None, as_json: bool) -> int:
     from trainctl.control import transfer
 
     here = stand.here()
-    found = transfer.find(here, what)
+    found = transfer.find(here, what, of)
     path = transfer.place(here, found, dest)
     with Meter(f"fetching {neutralise(found.name)}", found.size) as meter:
         pulled = transfer.pull(here, found, path, meter.add)

@@ -39,11 +39,9 @@ def push_command(what: str | None, *, to: str | None, everything: bool, as_json:
     from trainctl.control import transfer
 
     here = stand.here()
+    meant = transfer.meant(here, what, everything=everything)
     store = transfer.store_for(here, to, what)
-    pushed = [
-        _push(here, store, one, as_json=as_json)
-        for one in transfer.meant(here, what, everything=everything)
-    ]
+    pushed = [_push(here, store, one, as_json=as_json) for one in meant]
     if as_json:
         output.print_json("checkpoint.push", {"store": store.url, "checkpoints": pushed})
     return 0
