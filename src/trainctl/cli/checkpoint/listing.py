@@ -13,10 +13,16 @@ from trainctl.errors import UsageError
 from trainctl.telemetry.escapes import neutralise
 
 if TYPE_CHECKING:
+    from trainctl.checkpoints.looking import Look
     from trainctl.checkpoints.ordering import Metric
     from trainctl.control.catalogue.rows import Listing, Shown
     from trainctl.control.checkpoints import Target
 
+_NEXT = {
+    "path": "trainctl checkpoint list --recursive PATH",
+    "run": "trainctl show, which tells where it looks for them",
+    "url": "trainctl checkpoint push PATH",
+}
 SORTS = ("step", "age", "size", "name")
 STYLES = ("", "right", "right", "right", "right", "", "", "right", "", "", "")
 HELP = """\
@@ -100,7 +106,7 @@ def _print(target: Target, listing: Listing, best: Metric | None, *, is_left_out
         output.note(f"trainctl: {neutralise(note)}")
     if not listing.shown:
         output.note(f"no checkpoints in {neutralise(_told(target))}")
-        output.note("  next: trainctl checkpoint list --recursive PATH")
+        output.note(f"  next: {_NEXT[target.kind]}")
         return
     metric = best.name.upper() if best else "METRIC"
     heads = ("NAME", "STEP", metric, "SIZE", "AGE", "VERIFIED", "FORMAT", "EPOCH", "PINNED")
@@ -132,8 +138,13 @@ def cells(shown: Shown, best: Metric | None, now: float) -> list[str]:
         "-" if facts.epoch is None else f"{facts.epoch:g}",
         "yes" if look.pinned else "-",
         shown.where,
-        f"no: {facts.incomplete}" if facts.incomplete else "yes",
+        f"no: {facts.incomplete}" if facts.incomplete else "yes" if _is_known(look) else "-",
     ]
+
+
+def _is_known(look: Look) -> bool:
+    """Of what somebody else put into a store, names and sizes are all that was asked for."""
+    return bool(look.facts.format) or look.verified == "yes"
 
 
 def _measure(shown: Shown, best: Metric | None) -> str:
@@ -174,7 +185,7 @@ def _row(shown: Shown) -> dict[str, Any]:
         "size": look.size,
         "files": look.files,
         "modified": round(look.mtime, 3),
-        "complete": not why,
+        "complete": not why if why or _is_known(look) else None,
         "why_incomplete": why or None,
         "verified": look.verified == "yes",
         "changed": look.verified == "changed",
