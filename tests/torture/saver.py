@@ -7,6 +7,7 @@ that the agent would. Started again, it goes on. Prints `verified` once there is
 import json
 import os
 import sys
+import time
 
 sys.path.insert(0, sys.argv[1])
 
@@ -37,11 +38,11 @@ def work(upkeep: Upkeep, folder: str) -> None:
     for one in found:
         if not upkeep.ledger.knows(one):
             upkeep.ledger.write("checkpoint", one._asdict(), durable=False)
-    while upkeep._hash_one() is not None:
-        pass
+    while (pause := upkeep._hash_one()) is not None:
+        time.sleep(pause)
     upkeep._pruner.hurry()
-    while upkeep._move_one() is not None:
-        pass
+    while (pause := upkeep._move_one()) is not None:
+        time.sleep(pause)
     if any(version.id for version in upkeep.ledger.all()):
         os.write(1, b"verified\n")
 

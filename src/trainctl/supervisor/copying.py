@@ -59,7 +59,7 @@ class Copier:
         self._told: Set[str] = set()  # paths whose copies do not fit, and were said not to
         self._lock = threading.Lock()
 
-    def keep(self, version: Version, limit: int, spare_bytes: float) -> None:
+    def keep(self, version: Version, made: Manifest, limit: int, spare_bytes: float) -> None:
         """Copy what its manifest tells of, unless it changed meanwhile or there is no room.
 
         limit: bytes of all copies of the run. spare_bytes: what must stay free on the disk.
@@ -67,13 +67,9 @@ class Copier:
         """
         version.declined = True  # until it is kept: what fails once is not tried for ever
         with self._lock:
-            self._keep(version, limit, spare_bytes)
+            self._keep(version, made, limit, spare_bytes)
 
-    def _keep(self, version: Version, limit: int, spare_bytes: float) -> None:
-        made = manifest.read(self._manifests, version.path)
-        if made is None or made.id != version.id:
-            self._ledger.let_go(version, self._manifests)
-            return
+    def _keep(self, version: Version, made: Manifest, limit: int, spare_bytes: float) -> None:
         why = self._no_room(version.path, made.size, limit, spare_bytes)
         if why:
             self._say(version, why)
@@ -87,8 +83,11 @@ class Copier:
             self._ledger.let_go(version, self._manifests)
             return
         manifest.write(self._manifests, made._replace(path=target))
-        told = {"path": version.path, "id": made.id, "copy": target, "size": made.size}
-        self._ledger.write("kept", told)
+        told = {"id": made.id, "copy": target, "metrics": made.about.metrics}
+        self._ledger.write("kept", {**version.named(), **told})
+        if version.copy is None:  # overwritten, and forgotten, while we copied
+            self._release(target)
+            return
         for one in surplus(self.all(), limit):
             self._release(one.copy)
 

@@ -18,16 +18,17 @@ Key = Tuple[str, float, int]  # path, time, size: one content at one place
 
 
 class Version:
-    """One content seen at a path. id: of its manifest, once it is verified.
+    """One content seen at a path. id: of its manifest, once it is hashed.
 
+    is_told: it was said that it is verified; where the next save overwrites it, a copy was first.
     copy: the path of its kept copy. key: where it lies in the store. number: how many were
-    verified before it. is_over: it was overwritten or removed. due: not to be hashed before, by
+    hashed before it. is_over: it was overwritten or removed. due: not to be hashed before, by
     the monotonic clock. failures: how often it could not be read. declined: no copy is made.
     """
 
     __slots__ = (
-        "attempt", "copy", "declined", "due", "failures", "found", "id", "is_over", "key",
-        "metrics", "number",
+        "attempt", "copy", "declined", "due", "failures", "found", "id", "is_over", "is_told",
+        "key", "metrics", "number",
     )  # fmt: skip
 
     def __init__(self, found: Found, attempt: int) -> None:
@@ -39,6 +40,7 @@ class Version:
         self.number = 0
         self.metrics: Dict[str, float] = {}
         self.is_over = False
+        self.is_told = False
         self.due = 0.0
         self.failures = 0
         self.declined = False
@@ -46,6 +48,10 @@ class Version:
     @property
     def path(self) -> str:
         return self.found.path
+
+    def named(self) -> Dict[str, Any]:
+        """How an event says which content it is about."""
+        return {"path": self.path, "mtime": self.found.mtime, "size": self.found.size}
 
     def is_there(self) -> bool:
         """Whether its path still holds this very content, as far as size and time tell."""
@@ -144,15 +150,22 @@ class Ledger:
         self._versions[_key(found)] = self._at[found.path] = version
 
     def _told_verified(self, record: Dict[str, Any]) -> None:
-        version = self._at.get(str(record["path"]))
+        version = self._versions.get(_named(record))
         if version is not None:
+            self._hashed(version, record)
+            version.is_told = True
+
+    def _told_kept(self, record: Dict[str, Any]) -> None:
+        version = self._versions.get(_named(record))
+        if version is not None:
+            self._hashed(version, record)
+            version.copy = str(record["copy"])
+
+    def _hashed(self, version: Version, record: Dict[str, Any]) -> None:
+        if version.id is None:
             version.id, version.number = str(record["id"]), self._verified
             version.metrics = dict(record.get("metrics") or {})
             self._verified += 1
-
-    def _told_kept(self, record: Dict[str, Any]) -> None:
-        for version in self._of(record):
-            version.copy = str(record["copy"])
 
     def _told_released(self, record: Dict[str, Any]) -> None:
         for version in [one for one in self._versions.values() if one.copy == record["copy"]]:
@@ -186,3 +199,7 @@ class Ledger:
 
 def _key(found: Found) -> Key:
     return (found.path, found.mtime, found.size)
+
+
+def _named(record: Dict[str, Any]) -> Key:
+    return (str(record["path"]), float(record["mtime"]), int(record["size"]))

@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from trainctl.kit import candidates, events, launch, manifest
 from trainctl.kit.checkpoints import Found
+from trainctl.kit.manifest import Manifest
 from trainctl.kit.names import RunFolder
 from trainctl.supervisor.copying import Copier
 from trainctl.supervisor.ledger import Ledger, Version
@@ -43,7 +44,7 @@ class Upkeep:
         self._spare = float(job.get("disk_warn_bytes") or 0.0)
         self._pacer = Pacer()
         self.ledger = Ledger(run)
-        self._verifier = Verifier(run, home, self.ledger, self._pacer)
+        self._verifier = Verifier(run, home, self.ledger, self._pacer, self._secure)
         self._copier = Copier(run, home, self.ledger, self._pacer)
         self._sender = Sender(run, job, home, self.ledger, self._pacer)
         self._pruner = Pruner(run, job, home, self.ledger, self._sender)
@@ -110,8 +111,11 @@ class Upkeep:
             for version in self._gone():
                 self.ledger.let_go(version, self._manifests)
             for version in self._to_copy():
-                self._copier.keep(version, self._limit, self._spare)
-                self._release_sent(version)
+                made = manifest.read(self._manifests, version.path)
+                if made is None or made.id != version.id:
+                    self.ledger.let_go(version, self._manifests)
+                else:
+                    self._copy(version, made)
             version = self._verifier.newest_due()
             if version is None:
                 return self._verifier.wait_seconds()
@@ -144,19 +148,29 @@ class Upkeep:
         if version.key is not None and version.copy is not None:
             self._copier.release(version.copy)
 
+    def _secure(self, version: Version, made: Manifest) -> None:
+        """Before it is called verified: a copy, where the next save would take it."""
+        if self._needs_copy(version):
+            self._copy(version, made)
+
+    def _copy(self, version: Version, made: Manifest) -> None:
+        self._copier.keep(version, made, self._limit, self._spare)
+        self._release_sent(version)
+
     def _to_copy(self) -> List[Version]:
-        """The contents that the next save would take, where little else could be restored."""
-        if self._ended or not self._limit:
-            return []
-        there = [one for one in reversed(self.ledger.all()) if one.id and not one.is_over]
-        passing = [one for one in there if self.ledger.is_overwritten(one)]
-        if len(there) - len(passing) >= ENOUGH:
-            return []
-        return [
-            one
-            for one in passing
-            if not (one.copy or one.key or one.declined or self._sender.will_have(one))
-        ]
+        """What could do without a copy when it was hashed, and cannot now."""
+        return [one for one in self.ledger.all() if one.is_told and self._needs_copy(one)]
+
+    def _needs_copy(self, version: Version) -> bool:
+        """Whether the next save would take it, and little else could be restored."""
+        if self._ended or not self._limit or not self.ledger.is_overwritten(version):
+            return False
+        if version.is_over or version.copy or version.key or version.declined:
+            return False
+        if self._sender.will_have(version):
+            return False
+        there = [one for one in self.ledger.all() if one.is_told and not one.is_over]
+        return sum(not self.ledger.is_overwritten(one) for one in there) < ENOUGH
 
     def _gone(self) -> List[Version]:
         """What is not at its path any more, and has a manifest there."""

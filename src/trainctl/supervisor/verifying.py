@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import List, Optional
+from typing import Callable, List, Optional
 
 from trainctl.kit import checkpoints, manifest, measures, opened, process
 from trainctl.kit.manifest import About, ChangedError, Manifest
@@ -17,10 +17,16 @@ LATER_SECONDS = 1.0
 TRIES = 5  # for what cannot be read
 
 
+Secure = Callable[[Version, Manifest], None]  # see to it that it outlives the next save
+
+
 class Verifier:
     """Reads what the ledger holds as seen, newest first, and files manifests for it."""
 
-    def __init__(self, run: RunFolder, home: Home, ledger: Ledger, pacer: Pacer) -> None:
+    def __init__(
+        self, run: RunFolder, home: Home, ledger: Ledger, pacer: Pacer, secure: Secure
+    ) -> None:
+        self._secure = secure
         self._run = run
         self._manifests = home.manifests
         self._ledger = ledger
@@ -31,7 +37,7 @@ class Verifier:
         return [
             one
             for one in reversed(self._ledger.all())
-            if one.id is None and not one.is_over and one.failures < TRIES
+            if not (one.is_told or one.is_over) and one.failures < TRIES
         ]
 
     def wait_seconds(self) -> Optional[float]:
@@ -56,6 +62,7 @@ class Verifier:
         else:
             made = self._filed(version) or self._made(version)
             if made is not None:
+                self._secure(version, made)
                 self._tell(version, made)
 
     def _is_quiet(self, version: Version) -> bool:
@@ -71,21 +78,16 @@ class Verifier:
             return None
         if (there.about.run, there.about.attempt) == (self._run.name, version.attempt):
             return there
-        told = there._replace(about=self._about(version))
-        manifest.write(self._manifests, told)
-        return told
+        return there._replace(about=self._about(version))
 
     def _made(self, version: Version) -> Optional[Manifest]:
         try:
-            made = manifest.make(version.path, self._about(version), self._pacer)
+            return manifest.make(version.path, self._about(version), self._pacer)
         except ChangedError:
             self._ledger.leave(version)
-            return None
         except OSError as error:
             self._fail(version, error)
-            return None
-        manifest.write(self._manifests, made)
-        return made
+        return None
 
     def _about(self, version: Version) -> About:
         found = version.found
@@ -109,5 +111,10 @@ class Verifier:
             self._ledger.write("unverified", {"path": version.path, "why": why})
 
     def _tell(self, version: Version, made: Manifest) -> None:
-        told = {"path": version.path, "id": made.id, "step": made.about.step, "size": made.size}
-        self._ledger.write("verified", {**told, "metrics": made.about.metrics})
+        """Last of all: what is called verified can be restored from then on."""
+        if version.is_over and version.copy is None:  # overwritten meanwhile
+            return
+        if not version.is_over and made != manifest.read(self._manifests, version.path):
+            manifest.write(self._manifests, made)
+        told = {"id": made.id, "step": made.about.step, "metrics": made.about.metrics}
+        self._ledger.write("verified", {**version.named(), **told})
