@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.line import CommandLine
+from tests.e2e.terminal import CTRL_C, Terminal
 from tests.fakes import checkpoints
 
 SAVES = """\
@@ -115,3 +118,23 @@ def test_forty_gigabytes_of_nothing_are_looked_at_in_no_time(trainctl: CommandLi
         file.truncate(40_000_000_000)
     trainctl.ok("checkpoint", "list", ".")  # each within the patience of a command
     trainctl.ok("checkpoint", "info", "huge.pt")
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_a_terminal_of_any_width_is_drawn_on(trainctl: CommandLine, columns: int):
+    for step in (1, 2):
+        checkpoints.trainer(trainctl.project / f"out/checkpoint-{step}", step)
+    one, other = "out/checkpoint-1", "out/checkpoint-2"
+    for words in (["list", "out"], ["info", one], ["diff", one, other], ["verify", "out"]):
+        terminal = Terminal(trainctl, ["checkpoint", *words], columns=columns)
+        assert terminal.wait() == 0, terminal.screen
+        assert b"Traceback" not in terminal.screen
+
+
+def test_ctrl_c_ends_a_long_verify_at_once(trainctl: CommandLine):
+    with (trainctl.project / "huge.npz").open("wb") as file:
+        file.truncate(400_000_000_000)
+    terminal = Terminal(trainctl, ["checkpoint", "verify", "--renew", "huge.npz"])
+    terminal.until("B/s")
+    terminal.press(CTRL_C)
+    assert terminal.wait() == 130

@@ -99,7 +99,7 @@ def _rich_table(heads: Sequence[str], rows: list[list[str]], styles: Sequence[st
     from rich.text import Text
 
     window = Console().width
-    columns = list(zip(styles, heads, *rows, strict=False))
+    columns = list(zip(styles or [""] * len(heads), heads, *rows, strict=True))
     widths = [max(map(cell_len, cells)) for _, *cells in columns]
     while len(columns) > 3 and sum(widths[:-1]) + _GAP * len(widths[:-1]) + _LEAST > window:
         del columns[-2], widths[-2]

@@ -24,7 +24,7 @@ _NEXT = {
     "url": "trainctl checkpoint push PATH",
 }
 SORTS = ("step", "age", "size", "name")
-STYLES = ("", "right", "right", "right", "right", "", "", "right", "", "", "")
+STYLES = ("", "right", "right", "right", "", "right", "", "right", "", "", "")
 HELP = """\
 List checkpoints: of a folder, of a run, of a store. Left out: of the newest run, or of the
 current folder where there is no run yet.
@@ -109,7 +109,7 @@ def _print(target: Target, listing: Listing, best: Metric | None, *, is_left_out
         output.note(f"  next: {_NEXT[target.kind]}")
         return
     metric = best.name.upper() if best else "METRIC"
-    heads = ("NAME", "STEP", metric, "SIZE", "AGE", "VERIFIED", "FORMAT", "EPOCH", "PINNED")
+    heads = ("NAME", "STEP", metric, "SIZE", "VERIFIED", "AGE", "FORMAT", "EPOCH", "PINNED")
     now = time.time()
     rows = [cells(shown, best, now) for shown in listing.shown]
     output.table((*heads, "WHERE", "COMPLETE"), rows, styles=STYLES)
@@ -132,8 +132,8 @@ def cells(shown: Shown, best: Metric | None, now: float) -> list[str]:
         "-" if facts.step is None else str(facts.step),
         _measure(shown, best),
         output.size(look.size),
-        output.age(now - look.mtime) if look.mtime else "-",
         look.verified,
+        output.age(now - look.mtime) if look.mtime else "-",
         facts.format or "-",
         "-" if facts.epoch is None else f"{facts.epoch:g}",
         "yes" if look.pinned else "-",

@@ -38,7 +38,7 @@ def test_a_folder_that_nobody_has_seen_is_listed(project: Path, trainctl: Trainc
     answer = trainctl("checkpoint", "list", "out")
     lines = answer.out.splitlines()
     assert answer.code == 0
-    heads = "NAME STEP METRIC SIZE AGE VERIFIED FORMAT EPOCH PINNED WHERE COMPLETE"
+    heads = "NAME STEP METRIC SIZE VERIFIED AGE FORMAT EPOCH PINNED WHERE COMPLETE"
     assert " ".join(lines[0].split()) == heads
     assert [line.split()[0] for line in lines[1:]] == [
         "model.safetensors",
