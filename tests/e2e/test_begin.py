@@ -57,6 +57,15 @@ def test_one_that_does_not_hold_is_refused_and_nothing_is_started(base: CommandL
     assert not base.run_folder("tuned").exists()
 
 
+def test_what_saved_nothing_of_its_own_begins_with_it_again(base: CommandLine):
+    words = ("--name", "tuned", "train.py", "--steps", "2", "--out", "other")
+    base.ok("run", "--resume", "out/step_2.pt", *words)
+    done = base.ok("resume", "tuned", "--steps", "3")
+
+    assert "goes on from out/step_2.pt" in done.err
+    assert done.out.splitlines() == ["resumed at 3", "step 3"]
+
+
 def test_it_is_recorded_and_told_on_both_sides(base: CommandLine):
     begin(base, "out/step_2.pt")
     begun = base.show("tuned")["begun"]

@@ -10,6 +10,7 @@ from trainctl.control.decide import Action, Decision
 from trainctl.control.wiring import Here
 from trainctl.errors import BusyError, ProviderError, TrainctlError
 from trainctl.kit import launch
+from trainctl.kit.choosing import Checker
 from trainctl.kit.names import RunFolder
 from trainctl.platforms.protocol import Handle, Observation, Phase, Platform
 from trainctl.records import job as jobs
@@ -60,7 +61,8 @@ def _submit(here: Here, target: Target) -> None:
     asked = number in target.record.asked.requested
     plan = launch.read(run, number) if asked else None
     if plan is None:
-        choice = launch.choose_for_retry(run, job.to_json(), number)
+        checker = Checker(here.home.manifests)
+        choice = launch.choose(run, job.to_json(), number, checker)
         plan = launch.render_retry(run, job.to_json(), number, choice.path)
     fields = {"attempt": number, "automatic": plan.automatic, "from": plan.resumed_from}
     with journal.unchanged(run, target.record) as still:

@@ -47,10 +47,10 @@ def find(here: Here, asked: str, pace: Pace | None) -> Afar:
 
 def _found(here: Here, asked: str) -> Found:
     if layout.is_key(asked):
-        return transfer.find(here, f"{stores.of_settings(here).url.rstrip('/')}/{asked}")
+        return transfer.find(here, f"{stores.of_settings(here).url.rstrip('/')}/{asked}", None)
     match = _RUN.fullmatch(asked)
     if match is None:
-        return transfer.find(here, asked)
+        return transfer.find(here, asked, None)
     there = [
         one
         for one in shelf.shelved(stores.open_url(here, match[1]), match[2])
@@ -58,7 +58,7 @@ def _found(here: Here, asked: str) -> Found:
     ]
     if not there:
         raise NotFoundError(f"{match[1]} holds no checkpoint of {match[2]}")
-    return transfer.find(here, f"{match[1]}/{there[-1].key}")
+    return transfer.find(here, f"{match[1]}/{there[-1].key}", None)
 
 
 def _whole(here: Here, found: Found, path: str, pace: Pace | None) -> Manifest:

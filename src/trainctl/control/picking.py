@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from trainctl.checkpoints import selection
 from trainctl.control.wiring import Here
 from trainctl.errors import NotFoundError, RefusedError
-from trainctl.kit import candidates, choosing, manifest
+from trainctl.kit import candidates, choosing, launch, manifest
 from trainctl.kit.candidates import Candidate
 from trainctl.kit.choosing import Checker, Choice, Held
 from trainctl.kit.hashing import ChangedError
@@ -47,20 +47,20 @@ def pick(
 ) -> Picked:
     """What this run goes on from. wanted: `last`, `best`, a step or a path; None: the newest.
 
-    None chosen: from the beginning. One that has no manifest yet gets one. Raises NotFoundError
-    for what is not there, RefusedError for what was named and does not hold.
+    Where it has none, that is what its last attempt began with; none chosen: from the beginning.
+    One that has no manifest yet gets one. Raises NotFoundError for what is not there,
+    RefusedError for what was named and does not hold.
     """
-    if wanted is None and job.resume["mode"] == "never":
-        return Picked(Choice(None, False, []))
     check = checker(here, pace)
-    if wanted in {None, "last"}:
-        choice = choosing.choose(run, job.to_json(), check)
-        if choice.candidate is None and wanted == "last":
-            raise _none(choice)
+    if wanted is None:
+        number = (run.attempts() or [0])[-1] + 1
+        choice = launch.choose(run, job.to_json(), number, check)
+    elif wanted == "last":
+        choice = newest(here, run, job, pace)
     else:
-        choice = _named(run, job, str(wanted), check)
+        choice = _named(run, job, wanted, check)
     if choice.candidate is not None and not choice.verified:
-        _file(here, choice.candidate, run, pace)
+        _file(here, choice.candidate, run if choice.candidate.attempt else None, pace)
     return Picked(choice, named=wanted not in {None, "last"})
 
 

@@ -107,10 +107,7 @@ def _of_what_was_hashed(filed: Manifest, path: str, checker: Checker) -> List[Da
 
 
 def choose(run: RunFolder, job: Mapping[str, Any], checker: Checker) -> Choice:
-    """The newest checkpoint of this run that holds, and why those newer than it do not.
-
-    Raises ChangedError where one is being written to.
-    """
+    """The newest checkpoint of this run that holds, and why those newer than it do not."""
     checker = checker._replace(lives=candidates.lives_of(run))
     diverged: Dict[int, Optional[diverging.Diverged]] = {}
     passed: List[Passed] = []

@@ -14,8 +14,7 @@ from trainctl.kit.names import RunFolder
 from trainctl.kit.process import RUN_MARK
 
 if TYPE_CHECKING:
-    from trainctl.kit.choosing import Choice
-    from trainctl.kit.manifest import Pace
+    from trainctl.kit.choosing import Checker, Choice
 
 
 class Launch(NamedTuple):
@@ -103,19 +102,16 @@ def render(
     )
 
 
-def choose_for_retry(
-    run: RunFolder, job: Mapping[str, Any], attempt: int, pace: Optional[Pace] = None
-) -> Choice:
-    """What attempt `attempt` goes on from when nobody is there to ask, and what it passes over.
+def choose(run: RunFolder, job: Mapping[str, Any], attempt: int, checker: Checker) -> Choice:
+    """What attempt `attempt` goes on from when nobody names it, and what it passes over.
 
     The newest checkpoint of the run that holds; else what the attempt before it began with, as
-    long as that holds. Reads all of what it chooses. Raises ChangedError, and what pace raises.
+    long as that holds. Reads all of what it chooses.
     """
     from trainctl.kit import candidates, choosing
 
     if job["resume"]["mode"] == "never":
         return choosing.Choice(None, False, [])
-    checker = choosing.Checker(candidates.home_of(run).manifests, pace=pace)
     choice = choosing.choose(run, job, checker)
     before = read(run, attempt - 1)
     if choice.candidate is not None or before is None or before.resumed_from is None:
@@ -132,7 +128,7 @@ def render_retry(
 ) -> Launch:
     """How attempt `attempt` is started when nobody is there to ask: as the one before it was.
 
-    checkpoint: what it goes on from, as `choose_for_retry` and `aside.make` have it.
+    checkpoint: what it goes on from, as `choose` and `aside.make` have it.
     """
     before = read(run, attempt - 1)
     return render(

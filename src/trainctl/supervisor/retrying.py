@@ -7,8 +7,8 @@ import sys
 import time
 from typing import Any, Callable, Dict, Optional
 
-from trainctl.kit import aside, events, launch, locks, people, spawn
-from trainctl.kit.choosing import Choice, OverdueError
+from trainctl.kit import aside, candidates, events, launch, locks, people, spawn
+from trainctl.kit.choosing import Checker, Choice, OverdueError
 from trainctl.kit.names import AttemptFolder, RunFolder
 from trainctl.supervisor import closing, stopping
 from trainctl.supervisor.keeping import Keeper
@@ -54,7 +54,8 @@ def start(
 def _choose(run: RunFolder, job: Dict[str, Any], attempt: AttemptFolder) -> Optional[Choice]:
     """What the next attempt goes on from; None where a stop was asked for meanwhile."""
     pace = _impatience(lambda: stopping.asked_to_stop(run, attempt) is not None)
-    choice = launch.choose_for_retry(run, job, attempt.number + 1, pace)
+    checker = Checker(candidates.home_of(run).manifests, pace=pace)
+    choice = launch.choose(run, job, attempt.number + 1, checker)
     return None if stopping.asked_to_stop(run, attempt) is not None else choice
 
 
