@@ -72,8 +72,11 @@ class _Crew:
             for thread in crew:
                 thread.join()
             raise
-        if self._error is not None:
-            raise self._error
+        try:
+            if self._error is not None:
+                raise self._error
+        finally:
+            self._error = None  # its traceback leads here: a circle would keep connections open
 
     def _serve(self) -> None:
         try:

@@ -48,6 +48,7 @@ class Window:
             self._stop(None)
             for thread in crew:
                 thread.join()
+            self._error = None  # its traceback leads here: a circle would keep connections open
 
     def _wait_for(self, at: int) -> memoryview:
         with self._changed:

@@ -74,6 +74,10 @@ class Wire:
         for connection in idle:
             connection.close()
 
+    def __del__(self) -> None:
+        """Whoever is done with a store need not say so."""
+        self.close()
+
     def _take(self) -> Tuple[http.client.HTTPConnection, bool]:
         with self._lock:
             if self._idle:
@@ -105,6 +109,7 @@ class Answer:
             if not self._response.will_close:
                 self._wire.keep(self._connection)
                 return
+        self._response.close()
         self._connection.close()
 
     def header(self, name: str) -> str:
