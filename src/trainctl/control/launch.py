@@ -104,13 +104,18 @@ def start(here: Here, request: Request, settings: Settings) -> Started:
         run, job.to_json(), 1, checkpoint=begun.path, device=cards.device(variables)
     )
     if begun.path is not None:
-        from trainctl.control import speaking  # readers of formats, for hardly any run
-
-        notices += speaking.say(speaking.first(job, begun.path), request.tell)
+        notices += _against(job, begun.path, request)
     handle = attempts.start(here, run, job, 1, plan)
     python = versions.ask(job.interpreter, job.cwd, variables)  # not in the way of the start
     threading.Thread(target=_record_code, args=(here, run, job, tree, python)).start()
     return Started(run, job, handle, notices)
+
+
+def _against(job: Job, path: str, request: Request) -> list[str]:
+    """What speaks against beginning with it, as far as nobody was told at once."""
+    from trainctl.control import speaking  # readers of formats, for hardly any run
+
+    return speaking.say(speaking.first(job, path), request.tell)
 
 
 def _record_code(here: Here, run: RunFolder, job: Job, tree: Any, python: Any) -> None:
