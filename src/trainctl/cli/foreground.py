@@ -20,6 +20,7 @@ from trainctl.records.record import AttemptRecord
 from trainctl.telemetry.follow import copy_follow
 
 _POLL_SECONDS = 0.005
+_LONGEST_POLL_SECONDS = 0.25
 _CHECK_SECONDS = 1.0
 
 
@@ -110,13 +111,23 @@ class _Watching:
             output.note(f"trainctl: {self._run.name} is queued: it waits for {waits}")
 
     def _closed(self, number: int) -> AttemptRecord | None:
-        """The attempt once its end has been judged."""
+        """The attempt once its end has been judged, and its checkpoints are safe."""
+        say_what_it_waits_for = _once(lambda: output.note(self._saving()))
+        since = self._here.clock.monotonic()
         while True:
             attempts = {attempt.number: attempt for attempt in record.read(self._run).attempts}
             if number not in attempts or attempts[number].reason is not None:
                 return attempts.get(number)
             self._tick()
-            self._here.clock.sleep(_POLL_SECONDS)
+            waited = self._here.clock.monotonic() - since
+            if waited > _CHECK_SECONDS:
+                say_what_it_waits_for()
+            self._here.clock.sleep(min(_LONGEST_POLL_SECONDS, _POLL_SECONDS + waited / 20))
+
+    def _saving(self) -> str:
+        what = "hashed and sent to the store" if self._job.store else "hashed"
+        skip = f"to leave it at that: trainctl stop --now {self._run.name}"
+        return f"trainctl: its checkpoints are being {what}; {skip}"
 
     def _begun(self, number: int) -> bool:
         """Wait out the pause before a retry; False where the retry was called off."""

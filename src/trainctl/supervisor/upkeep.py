@@ -24,10 +24,10 @@ from trainctl.supervisor.working import Worker
 
 HASH_SECONDS = 120.0  # after a trainer's end, for what was not hashed yet
 SEND_SECONDS = 600.0  # after the last one's end, for what was not sent yet
-LAST_TRIES = 3
+LAST_TRIES = 2  # each of them asks an S3 service for half a minute
 ENOUGH = 2  # verified checkpoints that no save overwrites: then nothing needs a copy
 KEPT_BYTES = 20_000_000_000
-_JOIN_SECONDS = 5.0
+_JOIN_SECONDS = 1.0
 _POLL_SECONDS = 0.1
 _FULL_DISK_SECONDS = 5.0
 _TOLD = 20  # paths, of those that were left
