@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from trainctl.control import checkpoints
+from trainctl.control import checkpoints, stores
 from trainctl.control.checkpoints import Ground
 from trainctl.errors import UsageError
 from trainctl.kit import pins
@@ -19,6 +19,8 @@ def pin(where: Ground, text: str, *, pinned: bool) -> str:
     if "://" in text and not text.startswith("file://"):
         return _pin_shelved(where, text, pinned=pinned)
     path = checkpoints.local(where, text)
+    if _is_shelved(path):
+        return _pin_shelved(where, path, pinned=pinned)
     if os.path.isdir(path) and not _is_one(path):
         raise UsageError(
             f"{path} is a folder, and no checkpoint; pin what lies in it",
@@ -31,13 +33,21 @@ def pin(where: Ground, text: str, *, pinned: bool) -> str:
     return path
 
 
+def _is_shelved(path: str) -> bool:
+    """Whether it is a checkpoint in a folder store."""
+    from trainctl.kit.stores import layout
+    from trainctl.kit.stores.walking import STAGING
+
+    root, key = stores.split(path)
+    return layout.is_key(key) and os.path.isdir(os.path.join(root, STAGING))
+
+
 def _is_one(folder: str) -> bool:
     named = is_checkpoint_name(os.path.basename(folder), is_dir=True)
     return named or is_checkpoint_folder(os.listdir(folder))
 
 
 def _pin_shelved(where: Ground, url: str, *, pinned: bool) -> str:
-    from trainctl.control import stores
     from trainctl.control.wiring import connect
     from trainctl.kit.stores import layout, shelf
 
