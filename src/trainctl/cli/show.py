@@ -29,6 +29,7 @@ Examples:
   trainctl show --json
 """
 _SHOWN_CHECKPOINTS = 5
+_REMARKS = ("stalled", "recovered", "disk_will_fill", "unfinished")
 _TOLD_PACKAGES = ("torch", "jax", "tensorflow", "transformers", "lightning", "numpy")
 
 
@@ -215,9 +216,15 @@ def _attempt(attempt: AttemptRecord, found: Record) -> str:
         parts.append(f"from {os.path.basename(attempt.resumed_from)}")
     if attempt.gpus:
         parts.append(f"GPU {','.join(attempt.gpus)}")
-    told = [e for e in attempt.events if e["event"] in ("stalled", "recovered", "disk_will_fill")]
-    parts.extend(f"{event['event'].replace('_', ' ')}: {event['evidence']}" for event in told[-2:])
-    return " · ".join(parts)
+    return " · ".join([*parts, *_told(attempt)])
+
+
+def _told(attempt: AttemptRecord) -> list[str]:
+    """What the agent remarked, the last of it, and why the store has not what it should."""
+    remarks = [event for event in attempt.events if event["event"] in _REMARKS]
+    parts = [f"{one['event'].replace('_', ' ')}: {one['evidence']}" for one in remarks[-2:]]
+    failed = [event for event in attempt.saved if event["event"] == "push_failed"]
+    return [*parts, *(f"not pushed: {event['why']}" for event in failed[-1:])]
 
 
 def _checkpoints(job: Job, found: Record) -> list[tuple[str, str]]:

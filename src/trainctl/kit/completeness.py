@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Iterable, Optional
+from typing import Optional
 
 from trainctl.kit import closing, layouts
 from trainctl.kit.checkpoints import TEMPORARY, Found, files_in, is_staged_name
@@ -48,13 +48,6 @@ def incompleteness(
     if not quiet:
         return "it is still being written to"
     return _flaw_of_folder(found.path)
-
-
-def newest_complete(found: Iterable[Found], *, writers_alive: bool = False) -> Optional[Found]:
-    """The one to resume from. A file that is named the best is taken only if there is no other."""
-    whole = [item for item in found if is_complete(item, writers_alive=writers_alive)]
-    plain = [item for item in whole if "best" not in os.path.basename(item.path)]
-    return max(plain or whole, key=lambda item: (item.mtime, item.step or -1), default=None)
 
 
 def _flaw_of_file(path: str, *, quiet: bool) -> Optional[str]:

@@ -213,21 +213,6 @@ def test_what_changed_before_is_not_this_runs(tmp_path: Path) -> None:
         path.write_bytes(npz())
         os.utime(path, (at, at))
     assert [one.step for one in checkpoints.scan([str(tmp_path)], since=2000)] == [3, 2]
-    newest = completeness.newest_complete(checkpoints.scan([str(tmp_path)]))
-    assert newest is not None
-    assert newest.step == 2
-
-
-def test_the_best_is_taken_only_where_there_is_no_other(tmp_path: Path) -> None:
-    (tmp_path / "best.npz").write_bytes(npz())
-    only = completeness.newest_complete(checkpoints.scan([str(tmp_path)]))
-    assert only is not None
-    assert only.path.endswith("best.npz")
-    (tmp_path / "step-1.npz").write_bytes(npz())
-    os.utime(tmp_path / "step-1.npz", (1, 1))
-    newest = completeness.newest_complete(checkpoints.scan([str(tmp_path)]))
-    assert newest is not None
-    assert newest.step == 1
 
 
 def test_links_lead_to_files_once_and_into_no_folder(tmp_path: Path) -> None:
@@ -284,8 +269,10 @@ def test_what_is_pruned_while_we_look_is_not_there(tmp_path: Path) -> None:
     trainer.start()
     try:
         for _ in range(100):
-            completeness.newest_complete(checkpoints.scan([str(tmp_path)]), writers_alive=True)
+            for found in checkpoints.scan([str(tmp_path)]):
+                completeness.is_complete(found, writers_alive=True)
     finally:
         over.set()
         trainer.join()
-    assert completeness.newest_complete(checkpoints.scan([str(tmp_path)])) is not None
+    last = checkpoints.scan([str(tmp_path)])[-1]
+    assert completeness.is_complete(last, writers_alive=False)
