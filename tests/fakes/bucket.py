@@ -293,8 +293,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.rfile.read(size),
             )
         )
-        self.send_response(answer.status)
-        for name, text in answer.headers.items():
+        self.send_response_only(answer.status)
+        for name, text in {"Date": formatdate(usegmt=True), **answer.headers}.items():
             self.send_header(name, text)
         length = len(answer.body) if answer.length is None else answer.length
         self.send_header("Content-Length", str(length))

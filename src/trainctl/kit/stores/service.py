@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from email.utils import parsedate_to_datetime
@@ -192,6 +193,7 @@ def _refusal(answer: Answer, credentials: Credentials) -> Refusal:
     message = said.message
     for secret in (credentials.secret, credentials.token):
         message = message.replace(secret, "***") if secret else message
+    message = re.sub(r"Signature=\w+", "Signature=***", message)
     after = answer.header("retry-after")
     return Refusal(
         answer.status,
