@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
 import re
+import threading
 from typing import List, NamedTuple, Optional
 
 from trainctl.kit.stores.arriving import Arrival, Expected, arrive
@@ -46,7 +48,7 @@ def read(service: Service, key: str, start: int, length: Optional[int]) -> bytes
     fetch = Fetch(service, key)
     at, end = start, None if length is None else start + length
     while end is None or at < end:
-        view = memoryview(bytearray(PIECE if end is None else min(PIECE, end - at)))
+        view = lazily(PIECE if end is None else min(PIECE, end - at))
         span = fetch.fill(view, at)
         found.append(view[: span.length])
         at += span.length
@@ -55,11 +57,27 @@ def read(service: Service, key: str, start: int, length: Optional[int]) -> bytes
     return b"".join(found)
 
 
+def lazily(size: int) -> memoryview:
+    """So many bytes of memory, which is taken as they arrive: a bytearray is written to at once."""
+    return memoryview(mmap.mmap(-1, size))
+
+
+_own = threading.local()
+
+
+def _buffer() -> memoryview:
+    """This thread's own memory: getting it anew for each file takes longer than filling it."""
+    held: Optional[memoryview] = getattr(_own, "buffer", None)
+    if held is None:
+        _own.buffer = held = lazily(_FIRST)
+    return held
+
+
 def download(service: Service, wanted: Wanted, progress: Progress, connections: int) -> None:
     """Into `path.partial`, then to `path`; see `Store.download`."""
     shared = Shared(progress)
     first = Fetch(service, wanted.key)
-    view = memoryview(bytearray(_FIRST))
+    view = _buffer()
     span = first.fill(view, 0)  # tells size and ETag too, and is all there is of most objects
     where = service.what(wanted.key)
 
