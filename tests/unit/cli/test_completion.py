@@ -268,7 +268,7 @@ def terminal(request: pytest.FixtureRequest, desk: Desk) -> Iterator[Terminal]:
         ("trainctl run --name x tr\t", "trainctl run --name x train.py "),
         ("trainctl run --cwd o\t", "trainctl run --cwd out\\ dir/"),
         ("trainctl resume ev\ttr\t", "trainctl resume eval-2k train.py "),
-        ("trainctl config show max\t", "trainctl config show max_hours "),
+        ("trainctl config show max_h\t", "trainctl config show max_hours "),
         ("trainctl run --after tr\t", "trainctl run --after train-7f3k "),
         ("trainctl run train.py ou\t", "trainctl run train.py out\\ dir/"),
     ],

@@ -49,7 +49,10 @@ def test_a_run_starts_ends_and_says_how(yard: Yard, interpreter: Path) -> None:
 
 
 def test_a_stop_lets_it_save_and_leaves_no_orphan(yard: Yard, interpreter: Path) -> None:
-    attempt = begin(yard, "stops", script(SAVES), str(interpreter), grace_seconds=20.0)
+    """What it saved is hashed and in the store by the time that its run has ended."""
+    store = {"url": str(yard.folder / "store")}
+    python = str(interpreter)
+    attempt = begin(yard, "stops", script(SAVES), python, grace_seconds=20.0, store=store)
     said(attempt, "ready")
     run = yard.run("stops")
     requests.ask_to_stop(run, 1, 20.0, "a person")
@@ -57,8 +60,11 @@ def test_a_stop_lets_it_save_and_leaves_no_orphan(yard: Yard, interpreter: Path)
     assert end["reason"] == "stopped"
     orphan = int(Path(attempt.log).read_text().split()[1])
     assert process.identity(orphan) is None
-    (saved,) = events.read(attempt.checkpoints).records
+    saved, verified, pushed = events.read(attempt.checkpoints).records
     assert checkpoints.step_of(os.path.basename(saved["path"])) == saved["step"] == 7
+    assert (verified["event"], pushed["event"]) == ("verified", "pushed")
+    held = os.path.join(store["url"], pushed["key"], "data/step-7.pkl")
+    assert Path(held).read_bytes() == b"\x80."
     assert Path(run.agent_log).read_text() == ""
 
 
