@@ -58,7 +58,7 @@ def read(service: Service, key: str, start: int, length: Optional[int]) -> bytes
 
 
 def lazily(size: int) -> memoryview:
-    """So many bytes of memory, which is taken as they arrive: a bytearray is written to at once."""
+    """Memory that is taken as bytes arrive: a bytearray is written to all over at once."""
     return memoryview(mmap.mmap(-1, size))
 
 
