@@ -9,8 +9,8 @@ from typing import NamedTuple
 from trainctl.control import lookup, staging
 from trainctl.control.wiring import Here
 from trainctl.errors import BusyError
-from trainctl.kit import heirs, launch, process
-from trainctl.kit.names import RunFolder
+from trainctl.kit import events, heirs, launch, manifest, pins, process
+from trainctl.kit.names import Home, RunFolder
 from trainctl.records.index import Index
 
 
@@ -38,6 +38,7 @@ def delete(here: Here, doomed: Doomed) -> None:
     """Remove the run folder and its row. Already gone is success."""
     run = doomed.run
     _forget_as_heir(run)
+    _forget_inside(here.home, run)
     trash = staging.deleted(here.home, run.name)
     try:
         os.rename(run.path, trash)
@@ -47,6 +48,16 @@ def delete(here: Here, doomed: Doomed) -> None:
         known.drop([run.name])
     if trash:
         shutil.rmtree(trash)
+
+
+def _forget_inside(home: Home, run: RunFolder) -> None:
+    """Manifests and pins of the checkpoints and copies that go with the folder."""
+    for number in run.attempts():
+        for record in events.read(run.attempt(number).checkpoints).records:
+            for path in (str(record.get("path")), str(record.get("copy"))):
+                if path.startswith(run.path + os.sep):
+                    manifest.forget(home.manifests, path)
+                    pins.unpin(home.pins, path)
 
 
 def _forget_as_heir(run: RunFolder) -> None:

@@ -22,7 +22,7 @@ class Version:
 
     is_told: it was said that it is verified; where the next save overwrites it, a copy was first.
     copy: the path of its kept copy. key: where it lies in the store. number: how many were
-    hashed before it. is_over: it was overwritten or removed. due: not to be hashed before, by
+    seen before it. is_over: it was overwritten or removed. due: not to be hashed before, by
     the monotonic clock. failures: how often it could not be read. declined: no copy is made.
     """
 
@@ -31,13 +31,13 @@ class Version:
         "key", "metrics", "number",
     )  # fmt: skip
 
-    def __init__(self, found: Found, attempt: int) -> None:
+    def __init__(self, found: Found, attempt: int, number: int) -> None:
         self.found = found
         self.attempt = attempt
+        self.number = number
         self.id: Optional[str] = None
         self.copy: Optional[str] = None
         self.key: Optional[str] = None
-        self.number = 0
         self.metrics: Dict[str, float] = {}
         self.is_over = False
         self.is_told = False
@@ -71,7 +71,7 @@ class Ledger:
         self._lock = threading.Lock()
         self._versions: Dict[Key, Version] = {}
         self._at: Dict[str, Version] = {}  # the newest of each path
-        self._verified = 0
+        self._noted_so_far = 0
         self.overwritten: Set[str] = set()
         self.pruned: Set[Tuple[str, Optional[str]]] = set()
         self.parents: Dict[int, Optional[str]] = {}
@@ -146,7 +146,8 @@ class Ledger:
         if before is not None:
             self.overwritten.add(found.path)
             self._leave(before)
-        version = Version(found, self.attempt)
+        version = Version(found, self.attempt, self._noted_so_far)
+        self._noted_so_far += 1
         self._versions[_key(found)] = self._at[found.path] = version
 
     def _told_verified(self, record: Dict[str, Any]) -> None:
@@ -163,9 +164,8 @@ class Ledger:
 
     def _hashed(self, version: Version, record: Dict[str, Any]) -> None:
         if version.id is None:
-            version.id, version.number = str(record["id"]), self._verified
+            version.id = str(record["id"])
             version.metrics = dict(record.get("metrics") or {})
-            self._verified += 1
 
     def _told_released(self, record: Dict[str, Any]) -> None:
         for version in [one for one in self._versions.values() if one.copy == record["copy"]]:
