@@ -82,15 +82,11 @@ def verify(
             manifest.write(manifests, made)
         except ChangedError:
             wrong.append(Finding("it was written to while it was read"))
+    was_rewritten = known is not None and not manifest.stands(known, path)
+    found, held = tuple(dict.fromkeys(wrong)), _held(known, deep=deep)
+    was_made = made is not None
     return Verified(
-        path,
-        reader.name,
-        tuple(dict.fromkeys(wrong)),
-        _held(known, deep=deep),
-        known or made,
-        was_made=made is not None,
-        was_rewritten=known is not None and not manifest.stands(known, path),
-        bytes=size,
+        path, reader.name, found, held, known or made, was_made, was_rewritten, bytes=size
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trainctl.cli import output, stand
+from trainctl.cli.checkpoint.meter import Meter
 from trainctl.errors import UsageError
 from trainctl.telemetry.escapes import neutralise
 
@@ -79,7 +80,8 @@ def list_command(where: str | None, **given: Any) -> int:
     limit = None if given["everything"] else given["limit"]
     wanted = Wanted(given["sort"], best, limit, given["recursive"])
     target = checkpoints.resolve(ground, where)
-    listing = catalogue.of(ground, target, wanted, time.time(), _progress)
+    with Meter("looking", 0, "{:.0f}".format) as meter:
+        listing = catalogue.of(ground, target, wanted, time.time(), meter.add)
     if given["as_json"]:
         output.print_json("checkpoint.list", to_json(target, listing))
     else:
@@ -94,9 +96,6 @@ def _metric(text: str) -> Metric:
         return ordering.metric(text)
     except ValueError as error:
         raise UsageError(f"--best {error}", hint="--best eval_loss:min") from error
-
-
-def _progress(count: int) -> None: ...
 
 
 def _print(target: Target, listing: Listing, best: Metric | None, *, is_left_out: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Self
 
 from trainctl.cli import output
@@ -13,10 +14,14 @@ _SECONDS = 0.2  # between two drawings; what is over before the first needs none
 
 
 class Meter:
-    """Counts bytes, from any thread. what: told before them; total: of how many, 0 if unknown."""
+    """Counts from any thread. what: told before it; total: of how many, 0 if unknown.
 
-    def __init__(self, what: str, total: int) -> None:
+    told: how a count is written; bytes, unless something else is counted.
+    """
+
+    def __init__(self, what: str, total: int, told: Callable[[float], str] = output.size) -> None:
         self._what = what
+        self._told = told
         self._total = total
         self._done = 0
         self._lock = threading.Lock()
@@ -49,10 +54,10 @@ class Meter:
     def _draw(self, seconds: float) -> None:
         self._is_shown = True
         rate = self._done / max(seconds, 1e-9)
-        text = f"{self._what}: {output.size(self._done)}"
+        text = f"{self._what}: {self._told(self._done)}"
         if self._total:
             left = max(0, self._total - self._done) / max(rate, 1)
             share = min(100, 100 * self._done // self._total)
-            text += f" of {output.size(self._total)}, {share} %, {output.duration(left)} left"
-        sys.stderr.write(f"\r\x1b[K{text}, {output.size(rate)}/s")
+            text += f" of {self._told(self._total)}, {share} %, {output.duration(left)} left"
+        sys.stderr.write(f"\r\x1b[K{text}, {self._told(rate)}/s")
         sys.stderr.flush()

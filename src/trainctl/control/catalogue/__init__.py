@@ -13,7 +13,7 @@ def of(
 ) -> Listing:
     """The checkpoints that a word on the command line means, in the order that is wanted.
 
-    now: seconds since the epoch. progress is told how many were looked at so far.
+    now: seconds since the epoch. progress is told of each that was looked at: 1.
     """
     if target.kind == PATH:
         from trainctl.control.catalogue import paths

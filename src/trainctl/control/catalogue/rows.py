@@ -61,7 +61,7 @@ def looks(
             NotADirectoryError,
         ):  # a trainer that keeps the last few prunes as we look
             continue
-        progress(len(found))
+        progress(1)
     looker.keep()
     return found
 

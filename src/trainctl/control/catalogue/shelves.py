@@ -74,7 +74,7 @@ def _ours(
 
     def ask(key: str) -> None:
         found[key] = _shelved(store, key)
-        progress(len(found))
+        progress(1)
 
     together(asked, ask, _THREADS)
     shown = _sorted([found[key] for key in asked], wanted)
