@@ -138,3 +138,23 @@ def test_ctrl_c_ends_a_long_verify_at_once(trainctl: CommandLine):
     terminal.until("B/s")
     terminal.press(CTRL_C)
     assert terminal.wait() == 130
+
+
+def test_where_each_of_a_run_lies_is_told(trainctl: CommandLine):
+    store = trainctl.home / "store"
+    trainctl.write("train.py", SAVES)
+    trainctl.ok("run", "--detach", "--store", str(store), "--name", "look", "train.py")
+    trainctl.until_rest("look")
+    rows = trainctl.ok("checkpoint", "list", "look", "--json").data["checkpoints"]
+    assert {row["where"] for row in rows} == {"both"}
+
+    (trainctl.project / "out/step_1.safetensors").unlink()
+    rows = trainctl.ok("checkpoint", "list", "look", "--json").data["checkpoints"]
+    assert [(row["step"], row["where"]) for row in rows] == [
+        (3, "both"),
+        (2, "both"),
+        (1, "store"),
+    ]
+    there = trainctl.ok("checkpoint", "list", str(store), "--json").data["checkpoints"]
+    assert [row["step"] for row in there] == [3, 2, 1]
+    assert trainctl.ok("checkpoint", "info", rows[-1]["path"], "--json").data["run"] == "look"
