@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from bench.measure import adopt_orphans
 from bench.place import HERE, Place
 from bench.rows import Row, not_run
-from trainctl.kit import files
+from trainctl.kit import events, files
 from trainctl.kit.names import RunFolder
 
 _WATCHING = "CPU of waiter and agent over charlm.py, against the trainer's"
-_KEEPING = "the same, a save every few seconds, hashed and pushed to a folder"
+_TO_FOLDER = "the same, a save every few seconds, hashed and pushed to a folder"
+_TO_SERVER = "the same, pushed to an S3 server on this machine"
 
 
 def charlm(place: Place) -> Iterator[Row]:
@@ -24,22 +28,46 @@ def charlm(place: Place) -> Iterator[Row]:
         yield not_run(_WATCHING, "needs Linux, to be told the CPU of processes that are not ours")
         return
     steps = 30 if place.quick else 300
-    yield _row(place, _WATCHING, 0.02, [], ["--steps", str(steps)])
-    store = os.path.join(place.path, "store")
-    ours = ["--store", store, "--push", "all"]
+    yield _row(_WATCHING, 0.02, _train(place, [], ["--steps", str(steps)]))
     saves = steps * 3 // 20
-    theirs = ["--steps", str(10 * saves), "--save-every", "10"]
-    yield _row(place, _KEEPING, 0.04, ours, theirs)
-    pushed = len(os.listdir(os.path.join(store, "runs", *os.listdir(f"{store}/runs"))))
-    if pushed != saves:
-        raise RuntimeError(f"{pushed} checkpoints were pushed: not what was to be measured")
+    often = ["--steps", str(10 * saves), "--save-every", "10"]
+    run = _train(place, ["--store", os.path.join(place.path, "store")], often)
+    yield _row(_TO_FOLDER, 0.04, run, saves)
+    with _server(place) as (pid, options):
+        run = _train(place, options, often)
+        place.wait(run)
+        os.kill(pid, signal.SIGKILL)
+        yield _row(_TO_SERVER, 0.04, run, saves, but=pid)
 
 
-def _row(place: Place, what: str, most: float, ours: list[str], theirs: list[str]) -> Row:
+def _train(place: Place, ours: list[str], theirs: list[str]) -> RunFolder:
     script = str(HERE.parent / "examples/charlm.py")
-    run = place.start("--python", place.python, *ours, script, *theirs)
-    everybody = _cpu_seconds_of_orphans()
+    return place.start("--python", place.python, *ours, script, *theirs)
+
+
+@contextmanager
+def _server(place: Place) -> Iterator[tuple[int, list[str]]]:
+    """A null server's pid, and the options of a run that pushes there."""
+    program = [place.python, str(HERE / "null_server.py"), place.path]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        place.env["TRAINCTL_STORE_ENDPOINT"] = (
+            f"http://127.0.0.1:{server.stdout.readline()}".strip()
+        )
+        place.env["AWS_ACCESS_KEY_ID"] = place.env["AWS_SECRET_ACCESS_KEY"] = "null"
+        try:
+            yield server.pid, ["--store", "s3://bucket/prefix"]
+        finally:
+            server.kill()
+
+
+def _row(what: str, most: float, run: RunFolder, saves: int = 0, but: int = 0) -> Row:
+    """saves: how many checkpoints must have been pushed. but: a process that does not count."""
+    everybody = _cpu_seconds_of_orphans(but)
     trainer = _trainer(run)
+    told = [record["event"] for record in events.read(run.attempt(1).checkpoints).records]
+    if told.count("pushed") != saves:
+        raise RuntimeError(f"{told.count('pushed')} checkpoints were pushed, not {saves}")
     share = (everybody - trainer) / trainer
     return Row(
         what,
@@ -52,15 +80,15 @@ def _row(place: Place, what: str, most: float, ours: list[str], theirs: list[str
     )
 
 
-def _cpu_seconds_of_orphans() -> float:
+def _cpu_seconds_of_orphans(but: int) -> float:
     """Wait for all; the waiter counts with its trainer, whom it has waited for."""
     total = 0.0
     while True:
         try:
-            _, _, used = os.wait4(-1, 0)
+            pid, _, used = os.wait4(-1, 0)
         except ChildProcessError:
             return total
-        total += used.ru_utime + used.ru_stime
+        total += used.ru_utime + used.ru_stime if pid != but else 0.0
 
 
 def _trainer(run: RunFolder) -> float:

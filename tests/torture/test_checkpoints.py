@@ -63,10 +63,11 @@ class Place:
 
 
 def whole_here(home: Home, run: RunFolder) -> Iterator[str]:
-    names = os.listdir(home.manifests) if os.path.isdir(home.manifests) else []
-    for name in names:
-        with open(os.path.join(home.manifests, name), "rb") as file:
-            filed = manifest.decode(file.read())
+    for path in Path(home.manifests).glob("[!.]*.json"):
+        try:
+            filed = manifest.decode(path.read_bytes())
+        except FileNotFoundError:  # another run's agent has just pruned it
+            continue
         if filed is None or not filed.path.startswith(run.path + os.sep):
             continue
         if not manifest.check(filed, filed.path):
