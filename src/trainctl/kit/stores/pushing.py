@@ -52,7 +52,6 @@ def push(
     except AbsentError:
         _Push(store, manifest, Shared(progress)).run(threads)
         there = _file(store, key, manifest)
-        store.sweep(f"{key}/", time.time())
         store.sweep(f"{os.path.dirname(key)}/", time.time() - _ABANDONED_SECONDS)
     else:
         progress(manifest.size)

@@ -7,7 +7,7 @@ file that changes meanwhile cannot slip through.
 from __future__ import annotations
 
 import time
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from trainctl.kit import crc
 from trainctl.kit.stores import checksums, confirming, multipart
@@ -52,13 +52,9 @@ class Sender:
     def _in_parts(self, source: Leaving, sums: _Sums) -> Item:
         others = multipart.of_key(self._service, self._key)
         upload = others.pop() if others else multipart.begin(self._service, self._key)
-        there = {part.number: part for part in upload.parts()} if upload.begun else {}
-        run = _Parts(source, sums, upload, there, self._shared)
+        run = _Parts(source, sums, upload, self._shared)
         try:
-            together(run.starts, run.bring, self._connections, self._shared)
-            found = run.sum()
-            source.check(found, sums.whole)
-            self._complete(upload, run, found)
+            found = self._bring_all(run, source, sums, upload)
         except CorruptError:
             upload.abort()
             raise
@@ -67,27 +63,29 @@ class Sender:
         item = Item(self._key, source.size, time.time(), "", found)
         return confirming.look(self._service, item, are_known=run.are_confirmed)
 
-    def _complete(self, upload: Upload, run: _Parts, crc32: int) -> None:
+    def _bring_all(self, run: _Parts, source: Leaving, sums: _Sums, upload: Upload) -> int:
+        """The CRC-32 of the file, which lies there as one object then."""
         try:
-            upload.complete(run.parts(), run.size, crc32)
+            run.find()
+            together(run.starts, run.bring, self._connections, self._shared)
+            found = run.sum()
+            source.check(found, sums.whole)
+            upload.complete(run.parts(), run.size, found)
         except AbsentError:
             # An earlier try had succeeded and only its answer was lost, or somebody who sends the
             # same was faster: what lies there now tells.
             if confirming.head(self._service, self._key) is None:
                 raise
+            found = source.sum(0, source.size)
+            source.check(found, sums.whole)
+            run.are_confirmed = False
+        return found
 
 
 class _Parts:
     """What of a file has arrived, and what has not."""
 
-    def __init__(
-        self,
-        source: Leaving,
-        sums: _Sums,
-        upload: Upload,
-        there: Mapping[int, Part],
-        shared: Shared,
-    ) -> None:
+    def __init__(self, source: Leaving, sums: _Sums, upload: Upload, shared: Shared) -> None:
         self.size = source.size
         self.are_confirmed = True
         self._step = part_bytes(source.size)
@@ -95,9 +93,14 @@ class _Parts:
         self._source = source
         self._sums = sums
         self._upload = upload
-        self._there = there
+        self._there: Dict[int, Part] = {}
         self._shared = shared
         self._done: Dict[int, Tuple[Part, int]] = {}
+
+    def find(self) -> None:
+        """What an earlier try has sent."""
+        if self._upload.begun:
+            self._there = {part.number: part for part in self._upload.parts()}
 
     def bring(self, start: int) -> None:
         """Send the part that starts there, unless the same has arrived before."""
