@@ -63,11 +63,15 @@ class Copier:
         """Copy what its manifest tells of, unless it changed meanwhile or there is no room.
 
         limit: bytes of all copies of the run. spare_bytes: what must stay free on the disk.
-        Raises StoppedError; OSError where the copy cannot be written.
+        What keeps it from being made is said once for each path. Raises StoppedError; OSError
+        where not even that can be written.
         """
         version.declined = True  # until it is kept: what fails once is not tried for ever
         with self._lock:
-            self._keep(version, made, limit, spare_bytes)
+            try:
+                self._keep(version, made, limit, spare_bytes)
+            except OSError as error:
+                self._say(version, f"{error.filename or version.path}: {error.strerror or error}")
 
     def _keep(self, version: Version, made: Manifest, limit: int, spare_bytes: float) -> None:
         why = self._no_room(version.path, made.size, limit, spare_bytes)

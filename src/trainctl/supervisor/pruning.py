@@ -60,6 +60,12 @@ class Pruner:
         for folder in sorted({os.path.dirname(path) for path in there}):
             removing.sweep(folder)
         named = guards.by_name(self._home, list(there))
+        wanted = self._sender.wanted()
+        for path, one in there.items():
+            if one.id is None:
+                named[path].append("not hashed yet")
+            elif one.key is None and wanted(one):
+                named[path].append("not sent yet")
         found = [self._kept(one, named[path], nan_from) for path, one in there.items()]
         reasons = retention.reasons_to_keep(found, self._policy, time.time())
         doomed = [path for path in there if not reasons[path]]
@@ -70,14 +76,7 @@ class Pruner:
 
     def _kept(self, one: Version, held: List[str], nan_from: Mapping[int, int]) -> Kept:
         found = one.found
-        reasons = list(held)
         passing = self._ledger.is_overwritten(one)
-        if passing:
-            reasons.append(retention.PASSING)
-        if one.id is None:
-            reasons.append("not hashed yet")
-        elif one.key is None and self._sender.wants(one):
-            reasons.append("not sent yet")
         return Kept(
             key=one.path,
             made=found.mtime,
@@ -89,7 +88,7 @@ class Pruner:
             verified=one.id is not None,
             diverged=retention.has_diverged(one.metrics, found.step, nan_from.get(one.attempt)),
             copy=passing,
-            held=reasons,
+            held=[*held, retention.PASSING] if passing else held,
         )
 
     def _remove(self, version: Version) -> None:

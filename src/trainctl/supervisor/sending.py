@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any, Dict, List, Mapping, Optional, Set
+from typing import Any, Callable, Dict, List, Mapping, Optional, Set
 
 from trainctl.kit import launch, manifest, retention
 from trainctl.kit.names import Home, RunFolder
@@ -43,17 +43,19 @@ class Sender:
     def is_on(self) -> bool:
         return self._policy != "off"
 
-    def wants(self, version: Version) -> bool:
-        """Whether the policy asks for this one, sent or not."""
+    def wanted(self) -> Callable[[Version], bool]:
+        """Whether the policy asks for this one, sent or not: by what is known now."""
         if self._policy == "best":
-            return version is self._best_version()
+            best = self._best_version()
+            return lambda version: version is best
         if self._policy.startswith("every "):
-            return version.number % int(self._policy[len("every ") :]) == 0
-        return self.is_on
+            every = int(self._policy[len("every ") :])
+            return lambda version: version.number % every == 0
+        return lambda _: self.is_on
 
     def will_have(self, version: Version) -> bool:
         """Whether the store may be counted on to hold it before the next save."""
-        return self.works and version.path not in self.restless and self.wants(version)
+        return self.works and version.path not in self.restless and self.wanted()(version)
 
     def due(self, *, at_the_end: bool = False) -> List[Version]:
         """What is to be sent, newest first; at the end the newest anyhow, unless best is asked."""
@@ -61,12 +63,13 @@ class Sender:
             return []
         there = [one for one in reversed(self._ledger.all()) if one.id is not None]
         newest = there[:1] if at_the_end and self._policy != "best" else []
+        wanted = self.wanted()
         return [
             one
             for one in there
             if one.key is None
             and (one.copy is not None or not one.is_over)
-            and (one in newest or self.wants(one))
+            and (one in newest or wanted(one))
         ]
 
     def wait_seconds(self) -> float:
