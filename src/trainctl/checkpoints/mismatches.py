@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from trainctl.checkpoints.formats.protocol import Inspection, Resuming, Verdict
-from trainctl.checkpoints.names import DATA
-from trainctl.checkpoints.resume import ResumeHint
-from trainctl.checkpoints.script import Script
+from trainctl.checkpoints.reading.names import DATA
+from trainctl.checkpoints.scripts.resume import ResumeHint
+from trainctl.checkpoints.scripts.script import Script
 
 # What a script imports, one of these at least, where it trains by that framework.
 _PACKAGES: Mapping[str, frozenset[str]] = {

@@ -9,9 +9,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from trainctl.checkpoints.folders import checkpoint_folders
-from trainctl.checkpoints.resume import resume_arguments
-from trainctl.checkpoints.script import read_script
+from trainctl.checkpoints.scripts.folders import checkpoint_folders
+from trainctl.checkpoints.scripts.resume import resume_arguments
+from trainctl.checkpoints.scripts.script import read_script
 from trainctl.config import Settings
 from trainctl.control import (
     attempts,

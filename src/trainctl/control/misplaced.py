@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from trainctl.checkpoints.script import read_script
+from trainctl.checkpoints.scripts.script import read_script
 from trainctl.errors import UsageError
 from trainctl.records.job import Job
 

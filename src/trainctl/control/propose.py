@@ -6,9 +6,9 @@ import os
 import re
 from typing import NamedTuple
 
-from trainctl.checkpoints.folders import USUAL, VARIABLE, checkpoint_folders
-from trainctl.checkpoints.resume import ResumeHint, resume_arguments
-from trainctl.checkpoints.script import Script, read_script
+from trainctl.checkpoints.scripts.folders import USUAL, VARIABLE, checkpoint_folders
+from trainctl.checkpoints.scripts.resume import ResumeHint, resume_arguments
+from trainctl.checkpoints.scripts.script import Script, read_script
 from trainctl.config import KEYS, Key, toml
 from trainctl.control.pythons import World, choose_python, project_root
 from trainctl.control.survey import Candidate, scripts

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from trainctl.checkpoints.resume import ResumeHint, resume_arguments
-from trainctl.checkpoints.script import Script, read_script
+from trainctl.checkpoints.scripts.resume import ResumeHint, resume_arguments
+from trainctl.checkpoints.scripts.script import Script, read_script
 from trainctl.config import load
 from trainctl.control import attempts, cards, code, environment, journal, lookup, picking, speaking
 from trainctl.control.launch import Request, Started, start, wait_seconds

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from trainctl.checkpoints.resume import ResumeHint, resume_arguments
-from trainctl.checkpoints.script import Script, read_script
+from trainctl.checkpoints.scripts.resume import ResumeHint, resume_arguments
+from trainctl.checkpoints.scripts.script import Script, read_script
 from trainctl.control import picking
 from trainctl.control.picking import Picked
 from trainctl.kit import aside, candidates, choosing

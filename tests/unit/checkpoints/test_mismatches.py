@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from trainctl.checkpoints.formats.protocol import Inspection, Resuming, Verdict
 from trainctl.checkpoints.mismatches import Loader, told
-from trainctl.checkpoints.resume import ResumeHint
-from trainctl.checkpoints.script import Script
+from trainctl.checkpoints.scripts.resume import ResumeHint
+from trainctl.checkpoints.scripts.script import Script
 
 SCRIPT = Script("train.py", imports=frozenset({"torch"}))
 HINT = ResumeHint(("--resume", "{checkpoint}"), "train.py defines --resume")

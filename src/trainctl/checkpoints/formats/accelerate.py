@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from trainctl.checkpoints.formats import dcp, sharded
 from trainctl.checkpoints.formats.files import flaws_of, read_files, verify_files, worst
 from trainctl.checkpoints.formats.protocol import Inspection, Resuming
-from trainctl.checkpoints.progress import progress_of
+from trainctl.checkpoints.reading.progress import progress_of
 from trainctl.checkpoints.source import Source
 
 _RANK = re.compile(r"random_states_(\d{1,9})\.pkl$")

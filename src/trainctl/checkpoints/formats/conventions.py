@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from trainctl.checkpoints import documents
 from trainctl.checkpoints.formats import lightning
 from trainctl.checkpoints.formats.protocol import Inspection, Resuming, Scalar
 from trainctl.checkpoints.formats.torch_zip import TorchZip, scalar_of
+from trainctl.checkpoints.reading import documents
 from trainctl.checkpoints.source import Source
 
 _KEYS = {  # framework: keys that only it has together

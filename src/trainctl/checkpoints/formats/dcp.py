@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 
-from trainctl.checkpoints.findings import Findings
 from trainctl.checkpoints.formats import torch_zip
 from trainctl.checkpoints.formats.dcp_layout import METADATA, Layout, lies_in, read_layout
 from trainctl.checkpoints.formats.protocol import Inspection, Resuming, Scalar
-from trainctl.checkpoints.progress import progress_of
+from trainctl.checkpoints.reading.findings import Findings
+from trainctl.checkpoints.reading.progress import progress_of
+from trainctl.checkpoints.reading.zip_checks import verify_members
+from trainctl.checkpoints.reading.zips import Span, read_directory
 from trainctl.checkpoints.source import Source
-from trainctl.checkpoints.zip_checks import verify_members
-from trainctl.checkpoints.zips import Span, read_directory
 
 _SCALARS = 64  # how many are read: each lies somewhere else
 _SCALAR_BYTES = 64 << 10

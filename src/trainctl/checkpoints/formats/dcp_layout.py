@@ -9,12 +9,12 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, cast
 
-from trainctl.checkpoints import allowed, pickles
-from trainctl.checkpoints.dtypes import ITEM_BYTES
-from trainctl.checkpoints.findings import Findings
 from trainctl.checkpoints.formats.protocol import Tensor, Verdict
-from trainctl.checkpoints.parts import part_of
-from trainctl.checkpoints.pickled import Call, Global, Key, Value
+from trainctl.checkpoints.reading import allowed, pickles
+from trainctl.checkpoints.reading.dtypes import ITEM_BYTES
+from trainctl.checkpoints.reading.findings import Findings
+from trainctl.checkpoints.reading.parts import part_of
+from trainctl.checkpoints.reading.pickled import Call, Global, Key, Value
 from trainctl.checkpoints.source import Source
 
 METADATA = ".metadata"

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from trainctl.checkpoints import documents
-from trainctl.checkpoints.findings import Findings
 from trainctl.checkpoints.formats import safetensors
 from trainctl.checkpoints.formats.protocol import Scalar, Tensor, Verdict
 from trainctl.checkpoints.formats.torch_zip import TorchFile, read_pickle, read_torch
-from trainctl.checkpoints.parts import part_of
+from trainctl.checkpoints.reading import documents
+from trainctl.checkpoints.reading.findings import Findings
+from trainctl.checkpoints.reading.parts import part_of
+from trainctl.checkpoints.reading.zip_checks import verify_members
+from trainctl.checkpoints.reading.zips import Span, read_directory
 from trainctl.checkpoints.source import Source
-from trainctl.checkpoints.zip_checks import verify_members
-from trainctl.checkpoints.zips import Span, read_directory
 from trainctl.kit import layouts
 
 FILES = 5_000  # that are looked into; the rest is sized

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from trainctl.checkpoints.findings import Findings
 from trainctl.checkpoints.formats import dcp, sharded, trainer_state
 from trainctl.checkpoints.formats.files import Parts, flaws_of, read_files, verify_files, worst
 from trainctl.checkpoints.formats.protocol import Inspection, Resuming
 from trainctl.checkpoints.formats.trainer_state import State
+from trainctl.checkpoints.reading.findings import Findings
 from trainctl.checkpoints.source import Source
 
 _RANK = re.compile(r"rng_state_(\d{1,9})\.pth$")

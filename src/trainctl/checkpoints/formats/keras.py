@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from trainctl.checkpoints import documents, hdf5
 from trainctl.checkpoints.formats import keras_archive
 from trainctl.checkpoints.formats.keras_archive import check_members
 from trainctl.checkpoints.formats.protocol import Inspection, Resuming, Tensor, Verdict
-from trainctl.checkpoints.hdf5_headers import Array
+from trainctl.checkpoints.reading import documents, hdf5
+from trainctl.checkpoints.reading.hdf5_headers import Array
+from trainctl.checkpoints.reading.zips import Span
 from trainctl.checkpoints.source import Source
-from trainctl.checkpoints.zips import Span
 
 _BACKUP = "training_metadata.json"
 _ITERATION = ("optimizer/vars/0", "/iteration", "/iter")

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
-from trainctl.checkpoints import documents
-from trainctl.checkpoints.findings import Findings
 from trainctl.checkpoints.formats.protocol import Verdict
-from trainctl.checkpoints.zip_checks import verify_members
-from trainctl.checkpoints.zip_members import check_header, read_member
-from trainctl.checkpoints.zips import Directory, Span, check_kinds, read_directory
+from trainctl.checkpoints.reading import documents
+from trainctl.checkpoints.reading.findings import Findings
+from trainctl.checkpoints.reading.zip_checks import verify_members
+from trainctl.checkpoints.reading.zip_members import check_header, read_member
+from trainctl.checkpoints.reading.zips import Directory, Span, check_kinds, read_directory
 
 _METADATA, _CONFIG, _WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 _CONFIG_BYTES = 32 << 20

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from trainctl.checkpoints.formats.files import read_files, verify_files
 from trainctl.checkpoints.formats.protocol import Inspection, Resuming, Verdict
 from trainctl.checkpoints.formats.torch_zip import inspection, read_pickle
-from trainctl.checkpoints.progress import progress_of
+from trainctl.checkpoints.reading.progress import progress_of
+from trainctl.checkpoints.reading.zips import Span, read_directory
 from trainctl.checkpoints.source import Source
-from trainctl.checkpoints.zips import Span, read_directory
 from trainctl.kit import checkpoints
 
 _PROTOCOLS = (b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5")

@@ -12,9 +12,9 @@ from binascii import b2a_base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from trainctl.checkpoints import documents
-from trainctl.checkpoints.findings import Findings
 from trainctl.checkpoints.formats.protocol import Inspection, Resuming, Scalar, Tensor
+from trainctl.checkpoints.reading import documents
+from trainctl.checkpoints.reading.findings import Findings
 from trainctl.checkpoints.source import Source
 
 _TOP = "_CHECKPOINT_METADATA"

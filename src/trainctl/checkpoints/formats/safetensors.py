@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
-from trainctl.checkpoints.findings import Findings
 from trainctl.checkpoints.formats.protocol import (
     Inspection,
     Resuming,
@@ -18,7 +17,8 @@ from trainctl.checkpoints.formats.protocol import (
     Verdict,
     count,
 )
-from trainctl.checkpoints.progress import progress_of
+from trainctl.checkpoints.reading.findings import Findings
+from trainctl.checkpoints.reading.progress import progress_of
 from trainctl.checkpoints.source import Source
 
 LARGEST_HEADER = 100_000_000  # bytes, by the format's own rule

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from trainctl.checkpoints import documents
-from trainctl.checkpoints.findings import Findings
 from trainctl.checkpoints.formats.files import flaws_of, read_files, verify_files
 from trainctl.checkpoints.formats.protocol import Inspection, Resuming, Scalar, Tensor
+from trainctl.checkpoints.reading import documents
+from trainctl.checkpoints.reading.findings import Findings
 from trainctl.checkpoints.source import Source
 
 _INDEX = (".safetensors.index.json", ".bin.index.json")

@@ -9,17 +9,17 @@ import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from trainctl.checkpoints import allowed, pickles
 from trainctl.checkpoints.formats.protocol import Inspection, Resuming, Scalar, Tensor, Verdict
-from trainctl.checkpoints.pickled import Value
-from trainctl.checkpoints.progress import progress_of
+from trainctl.checkpoints.reading import allowed, pickles
+from trainctl.checkpoints.reading.pickled import Value
+from trainctl.checkpoints.reading.progress import progress_of
+from trainctl.checkpoints.reading.tensors import Tensors
+from trainctl.checkpoints.reading.torch_layout import Layout, lay_out
+from trainctl.checkpoints.reading.walk import Walk
+from trainctl.checkpoints.reading.zip_checks import verify_members
+from trainctl.checkpoints.reading.zip_members import read_member
+from trainctl.checkpoints.reading.zips import Span, read_directory
 from trainctl.checkpoints.source import Source
-from trainctl.checkpoints.tensors import Tensors
-from trainctl.checkpoints.torch_layout import Layout, lay_out
-from trainctl.checkpoints.walk import Walk
-from trainctl.checkpoints.zip_checks import verify_members
-from trainctl.checkpoints.zip_members import read_member
-from trainctl.checkpoints.zips import Span, read_directory
 
 _NUMBERS = {
     "float64": "<d",

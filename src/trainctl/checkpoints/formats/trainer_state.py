@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from trainctl.checkpoints import documents
 from trainctl.checkpoints.formats.protocol import Scalar
+from trainctl.checkpoints.reading import documents
 from trainctl.checkpoints.source import Source
 
 FILE = "trainer_state.json"

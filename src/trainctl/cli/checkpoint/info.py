@@ -144,7 +144,7 @@ def foreign(of: Inspection) -> list[str]:
     """Of what its pickles would import, that which is not known to be data."""
     if not of.imports:
         return []
-    from trainctl.checkpoints import allowed
+    from trainctl.checkpoints.reading import allowed
 
     return allowed.unlisted(of.imports)
 

@@ -14,9 +14,9 @@ from tests import need
 from tests.hostile.memory import MemorySource
 from tests.hostile.zipping import torch_zip
 from trainctl.checkpoints.formats.torch_zip import TORCH, read_pickle
-from trainctl.checkpoints.parts import part_of
-from trainctl.checkpoints.progress import direction, is_metric, progress_of
-from trainctl.checkpoints.walk import SCALARS
+from trainctl.checkpoints.reading.parts import part_of
+from trainctl.checkpoints.reading.progress import direction, is_metric, progress_of
+from trainctl.checkpoints.reading.walk import SCALARS
 
 PARTS = {
     "model": "model state_dict module model_state_dict net weights generator schema memory",
