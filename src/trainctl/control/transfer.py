@@ -171,7 +171,8 @@ def _newest(here: Here, what: str, of: str | None) -> Found:
 def place(here: Here, found: Found, to: str | None) -> str:
     """Where it is put: under its own name here, or in a folder that is there, or just so."""
     path = os.path.normpath(os.path.join(here.cwd, os.path.expanduser(to or ".")))
-    if os.path.isdir(path) and os.path.basename(path) != found.name:
+    is_folder = to is None or to.endswith("/") or os.path.isdir(path)
+    if is_folder and os.path.basename(path) != found.name:
         return os.path.join(path, found.name)
     return path
 
