@@ -32,7 +32,7 @@ Examples:
 
 
 @click.command("verify", help=HELP)
-@click.argument("what", nargs=-1, metavar="[WHAT]...")
+@click.argument("what", nargs=-1, metavar="[PATH|RUN|URL]...")
 @click.option(
     "--deep", is_flag=True, help="The format's own checksums too, where a manifest has answered."
 )

@@ -12,6 +12,7 @@ from trainctl.config import KEYS
 from trainctl.records.state import LIVING, Reason, State
 
 _RUNS = "list -q -n 100"  # newest first, of those whose name or command holds what was typed
+_CHECKPOINTS = {"CKPT", "A", "B"}  # a path, or a run's newest
 _LIVING = " ".join([_RUNS, *(f"--state {state}" for state in sorted(LIVING))])
 
 
@@ -109,9 +110,9 @@ def _values(place: str, path: tuple[str, ...]) -> Values:
         words = sorted({*map(str, State), *map(str, Reason)})
     if "KEY" in names:
         words = [key.name for key in KEYS]
-    wants_run = bool(names & {"RUN", "RUNS"})
+    wants_run = bool(names & {"RUN", "RUNS", *_CHECKPOINTS})
     return Values(
         words=tuple(words),
         runs=(_LIVING if path == ("stop",) else _RUNS) if wants_run else "",
-        files=bool(names & {"CMD", "DIR", "FILE", "PATH"}),
+        files=bool(names & {"CMD", "DEST", "DIR", "FILE", "PATH", "STORE", *_CHECKPOINTS}),
     )
