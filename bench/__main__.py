@@ -21,6 +21,7 @@ from bench.rows import Row, table
 from bench.startup import help_pages
 from bench.streams import flood_detached, flood_foreground
 from bench.training import charlm
+from bench.transfers import transfers
 
 BARS: Mapping[str, Callable[[Place], Iterator[Row]]] = {
     "help": help_pages,
@@ -32,6 +33,7 @@ BARS: Mapping[str, Callable[[Place], Iterator[Row]]] = {
     "charlm": charlm,
     "checkpoint": one_checkpoint,
     "checkpoint-list": many_checkpoints,
+    "transfers": transfers,
 }
 
 
