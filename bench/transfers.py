@@ -36,7 +36,7 @@ def get(key):
     client.download_file("bench", key, f"{here}/{os.path.basename(key)}")
 with ThreadPoolExecutor(10) as pool:
     if way == "pull":
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket="bench", Prefix=there + "/")
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket="bench", Prefix=there)
         list(pool.map(get, [item["Key"] for page in pages for item in page["Contents"]]))
     elif os.path.isdir(here):
         list(pool.map(put, os.listdir(here)))

@@ -64,14 +64,16 @@ def make(
 ) -> Manifest:
     """Read all of a checkpoint once, and say what it holds.
 
-    each: how to go through its files; with a pool's map, pace is called from several threads.
+    each: how to go through its files; with a pool's map, pace is called from several threads, and
+    a large file is hashed by two.
     Raises ChangedError when it was written to meanwhile, OSError when it cannot be read.
     """
     root = os.path.realpath(path)
     before = stats(root)
 
     def read(name: str) -> FileRecord:
-        return hash_file(os.path.join(root, name) if name else root, name, before[name], pace)
+        file = os.path.join(root, name) if name else root
+        return hash_file(file, name, before[name], pace, aside=each is not map)
 
     records = list(each(read, before))
     if _marks(stats(root)) != _marks(before):
@@ -156,7 +158,8 @@ def check(
         if record.path not in now:
             return [Damage(record.path, "is missing")]
         where = os.path.join(path, record.path) if record.path else path
-        return check_file(record, where, now[record.path].st_size, pace)
+        size = now[record.path].st_size
+        return check_file(record, where, size, pace, aside=each is not map)
 
     found = [damage for damages in each(compare, manifest.files) for damage in damages]
     known = {record.path for record in manifest.files}
