@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import re
 import threading
 from typing import List, NamedTuple, Optional
@@ -18,12 +17,12 @@ from trainctl.kit.stores.protocol import (
 from trainctl.kit.stores.retries import PassingError, again
 from trainctl.kit.stores.service import Ask, Service
 from trainctl.kit.stores.together import Shared
-from trainctl.kit.stores.window import Window
+from trainctl.kit.stores.window import Window, lazily
 from trainctl.kit.stores.wire import Answer, BrokenError
 
 PIECE = 32 << 20  # of one request; only what arrives takes memory
 _FIRST = 8 << 20
-_SLICE = 256 << 10  # how much is read before the progress is told of it
+_SLICE = 1 << 20  # how much is read before the progress is told of it
 _RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+)")
 
 
@@ -55,11 +54,6 @@ def read(service: Service, key: str, start: int, length: Optional[int]) -> bytes
         if at >= span.size or not span.length:
             break
     return b"".join(found)
-
-
-def lazily(size: int) -> memoryview:
-    """Memory that is taken as bytes arrive: a bytearray is written to all over at once."""
-    return memoryview(mmap.mmap(-1, size))
 
 
 _own = threading.local()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import threading
 from typing import Callable, Dict, Iterator, List, Optional
 
@@ -9,9 +10,15 @@ from trainctl.kit.stores.protocol import CorruptError
 from trainctl.kit.stores.together import Shared, StoppedError
 
 _PIECE = 8 << 20
-_AHEAD = 2  # buffers more than threads, so that none waits for the disk
+_FIRST_THREADS = 2  # near a store more are slower; a wait shows that it is far
+_WAIT_SECONDS = 0.03
 
 Fill = Callable[[memoryview, int], int]  # how much of the view it has filled from that place on
+
+
+def lazily(size: int) -> memoryview:
+    """Memory that is taken as bytes arrive: a bytearray is written to all over at once."""
+    return memoryview(mmap.mmap(-1, size))
 
 
 class Window:
@@ -24,9 +31,10 @@ class Window:
         self._fill = fill
         self._end = end
         self._starts = list(range(start, end, _PIECE))
-        self._threads = min(threads, len(self._starts))
+        self._most = min(threads, len(self._starts))
         self._shared = shared
         self._free: List[memoryview] = []
+        self._crew: List[threading.Thread] = []
         self._buffers: Dict[int, memoryview] = {}
         self._ready: Dict[int, memoryview] = {}
         self._is_over = False
@@ -35,25 +43,32 @@ class Window:
         self._changed = threading.Condition()
 
     def __iter__(self) -> Iterator[memoryview]:
-        self._free = [memoryview(bytearray(_PIECE)) for _ in range(self._threads + _AHEAD)]
-        crew = [threading.Thread(target=self._serve, daemon=True) for _ in range(self._threads)]
-        for thread in crew:
-            thread.start()
+        self._free.append(lazily(_PIECE))  # so that none waits for the disk
         try:
+            for _ in range(min(_FIRST_THREADS, self._most)):
+                self._add_thread()
             for at, start in enumerate(self._starts):
                 buffer = self._wait_for(at)
                 yield buffer[: self._end - start]
                 self._give_back(buffer)
         finally:
             self._stop(None)
-            for thread in crew:
+            for thread in self._crew:
                 thread.join()
             self._error = None  # its traceback leads here: a circle would keep connections open
+
+    def _add_thread(self) -> None:
+        with self._changed:
+            self._free.append(lazily(_PIECE))
+            self._changed.notify_all()
+        self._crew.append(threading.Thread(target=self._serve, daemon=True))
+        self._crew[-1].start()
 
     def _wait_for(self, at: int) -> memoryview:
         with self._changed:
             while at not in self._ready and self._error is None:
-                self._changed.wait()
+                if not self._changed.wait(_WAIT_SECONDS) and len(self._crew) < self._most:
+                    self._add_thread()
             if self._error is not None:
                 raise self._error
             return self._ready.pop(at)
