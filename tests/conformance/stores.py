@@ -25,6 +25,9 @@ def simulated(path: Path) -> Iterator[Store]:
         yield at(service)
 
 
+QUICK = {"folder": folder, "simulated": simulated}
+
+
 def at(service: bucket.Bucket, prefix: str = "team", **options: str) -> Store:
     """A store in such a bucket."""
     url = f"s3://{bucket.BUCKET}/{prefix}"

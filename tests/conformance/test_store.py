@@ -30,7 +30,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Store]:
     if request.param == "seaweed":
         yield stores.seaweed(request.getfixturevalue("endpoint"))
     else:
-        with getattr(stores, request.param)(tmp_path) as made:
+        with stores.QUICK[request.param](tmp_path) as made:
             yield made
 
 

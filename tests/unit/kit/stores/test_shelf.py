@@ -30,7 +30,7 @@ MIB = 1 << 20
 
 @pytest.fixture(params=["folder", "simulated"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Store]:
-    with getattr(stores, request.param)(tmp_path) as made:
+    with stores.QUICK[request.param](tmp_path) as made:
         yield made
 
 
