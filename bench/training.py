@@ -29,8 +29,8 @@ def charlm(place: Place) -> Iterator[Row]:
         return
     steps = 30 if place.quick else 300
     yield _row(_WATCHING, 0.02, _train(place, [], ["--steps", str(steps)]))
-    saves = steps * 3 // 20
-    often = ["--steps", str(10 * saves), "--save-every", "10"]
+    saves = steps // 15
+    often = ["--steps", str(50 * saves), "--save-every", "50"]
     run = _train(place, ["--store", os.path.join(place.path, "store")], often)
     yield _row(_TO_FOLDER, 0.04, run, saves)
     with _server(place) as (pid, options):
