@@ -102,6 +102,22 @@ class Sender:
         self._said.clear()
         return True
 
+    def prepare(self) -> None:
+        """Import what sending takes while the thread still has its turn.
+
+        Afterwards a busy trainer leaves it so little time that whoever waits for the interpreter,
+        the agent itself, would wait for seconds.
+        """
+        if not self.is_on:
+            return
+        try:
+            from trainctl.kit.stores import retaining, shelf
+
+            del retaining, shelf
+            self.store()
+        except (StoreError, OSError, ValueError):
+            pass  # told when something is to be sent
+
     def store(self) -> Store:
         """Opened when it is first used, with the credentials that the trainer has as well."""
         if self._store is None:

@@ -49,7 +49,7 @@ class Upkeep:
         self._sender = Sender(run, job, home, self.ledger, self._pacer)
         self._pruner = Pruner(run, job, home, self.ledger, self._sender)
         self._hasher = Worker(self._hash_one)
-        self._mover = Worker(self._move_one)
+        self._mover = Worker(self._move_one, self._sender.prepare)
         self._ended = False  # the trainer, and no other attempt follows
 
     def follow(self, attempt: int) -> None:

@@ -16,8 +16,10 @@ _AGAIN_SECONDS = 30.0  # after what should never happen
 class Worker:
     """Does one step after another; idle, it waits to be woken. A daemon: it keeps nobody alive."""
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: Step, prepare: Callable[[], None] = lambda: None) -> None:
+        """prepare: done once, before the thread steps back behind all others."""
         self._step = step
+        self._prepare = prepare
         self._woken = threading.Event()
         self._lock = threading.Lock()
         self._stopped = False
@@ -44,6 +46,7 @@ class Worker:
             self._thread.join(patience_seconds)
 
     def _run(self) -> None:
+        self._prepare()
         pacing.step_back()
         while not self._stopped:
             self._woken.clear()
