@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import ssl
 import struct
 import threading
 import time
@@ -68,9 +69,14 @@ def crc_text(data: bytes) -> str:
 
 
 class Bucket:
-    """Use it by `with`. checksums, conditions: whether it knows such things."""
+    """Use it by `with`. checksums, conditions: whether it knows such things.
 
-    def __init__(self, *, checksums: bool = True, conditions: bool = True) -> None:
+    certificate: a file with one and its key, to be asked by HTTPS.
+    """
+
+    def __init__(
+        self, *, checksums: bool = True, conditions: bool = True, certificate: str = ""
+    ) -> None:
         self.objects: dict[str, Held] = {}
         self.uploads: dict[str, Upload] = {}
         self.seen: list[Seen] = []
@@ -82,6 +88,11 @@ class Bucket:
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.answer = self.answer
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            self.url = self.url.replace("http:", "https:")
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()

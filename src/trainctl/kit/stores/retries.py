@@ -15,11 +15,15 @@ T = TypeVar("T")
 
 
 class PassingError(Exception):
-    """What failed may work in a moment. after: seconds that the service asked us to wait."""
+    """What failed may work in a moment.
 
-    def __init__(self, message: str, after: float = 0) -> None:
+    after: seconds that the service asked us to wait. tries: how often is enough, if less.
+    """
+
+    def __init__(self, message: str, after: float = 0, tries: int = 1000) -> None:
         super().__init__(message)
         self.after = after
+        self.tries = tries
 
 
 class Patience(NamedTuple):
@@ -44,7 +48,8 @@ def again(patience: Patience, what: str, work: Callable[[int], T]) -> T:
         except PassingError as error:
             pause = max(error.after, patience.chance() * min(patience.longest, 0.2 * 2**number))
             waited += pause
-            if number + 1 == patience.tries or waited > patience.seconds:
+            most = min(patience.tries, error.tries)
+            if number + 1 >= most or waited > patience.seconds:
                 times = "once" if number == 0 else f"{number + 1} times"
                 raise UnreachableError(f"{what}: {error}; tried {times}") from error
         patience.pause(pause)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 Query = Sequence[Tuple[str, str]]
 _LONGEST_WAIT = 60.0  # seconds, whatever a service asks for
+_TRIES, _FIRST_TRIES = 1000, 4  # a host that never answered may be a mistyped one
 
 
 class Ask(NamedTuple):
@@ -79,6 +80,7 @@ class Service:
         self._environ = environ
         self._wire = Wire(place.host, environ)
         self._skew = 0.0
+        self._is_reached = False
         self._lock = threading.Lock()
 
     @property
@@ -154,13 +156,16 @@ class Service:
             )
         query = query_text(ask.query)
         try:
-            return wire.ask(ask.method, f"{path}?{query}" if query else path, lines, ask.body)
+            answer = wire.ask(ask.method, f"{path}?{query}" if query else path, lines, ask.body)
         except BrokenError as error:
-            raise PassingError(f"{wire.host.name}: {error}") from error
+            what = f"{wire.host.header}: {error}"
+            raise PassingError(what, tries=_TRIES if self._is_reached else _FIRST_TRIES) from error
         except UntrustedError as error:
             raise StoreError(
                 f"{self.url}: {error}", "AWS_CA_BUNDLE=/path/to/its/authority.pem"
             ) from error
+        self._is_reached = True
+        return answer
 
     def _understood(self, ask: Ask, answer: Answer, credentials: Credentials) -> Refusal:
         refusal = _refusal(answer, credentials)
