@@ -65,7 +65,8 @@ class Upkeep:
 
     def look(self, complete: List[Found]) -> None:
         for found in complete:
-            self._write("checkpoint", found._asdict(), durable=False)
+            if not self._verifier.is_anothers(found.path):
+                self._write("checkpoint", found._asdict(), durable=False)
         if self._verifier.pending() or self._to_copy() or self._gone():
             self._hasher.wake()
         if self._sender.due() or self._pruner.is_due():

@@ -59,11 +59,20 @@ class Verifier:
             self._ledger.let_go(version, self._manifests)
         elif not self._is_quiet(version):
             version.due = time.monotonic() + LATER_SECONDS
+        elif self.is_anothers(version.path):
+            self._ledger.leave(version)
         else:
             made = self._filed(version) or self._made(version)
             if made is not None:
                 self._secure(version, made)
                 self._tell(version, made)
+
+    def is_anothers(self, path: str) -> bool:
+        """Whether another run has it hashed as its own: two may write into one folder."""
+        there = manifest.read(self._manifests, path)
+        if there is None or there.about.run in {None, self._run.name}:
+            return False
+        return manifest.stands(there, path)
 
     def _is_quiet(self, version: Version) -> bool:
         if abs(time.time() - version.found.mtime) < QUIET_SECONDS:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.torture.yard import PYTHON, prepare, wait_for
 from trainctl.kit import checkpoints, events, manifest, pins, process
+from trainctl.kit.manifest import About
 from trainctl.kit.names import Home, RunFolder
 from trainctl.kit.stores import shelf
 from trainctl.kit.stores.folder import FolderStore
@@ -122,6 +123,27 @@ def test_a_manifest_that_was_filed_and_not_told_is_only_told(ground: Ground):
     ground.whole()
     again = os.stat(os.path.join(ground.home.manifests, f"{manifest.key_of(path)}.json"))
     assert (len(ground.told("verified")), again.st_ino) == (1, made.st_ino)
+
+
+def test_what_another_run_has_hashed_is_not_taken_over(ground: Ground):
+    path = ground.save("step-1.pt")
+    theirs = manifest.make(path, About("other", 1, 1))
+    manifest.write(ground.home.manifests, theirs)
+    ground.whole()
+    assert ground.filed(path) == theirs
+    assert ground.told("checkpoint") == []
+
+
+def test_nor_what_it_hashes_after_it_was_seen(ground: Ground):
+    path = ground.save("step-1.pt")
+    agent = ground.agent()
+    agent._hasher.stop(5)
+    ground.look(agent)
+    theirs = manifest.make(path, About("other", 1, 1))
+    manifest.write(ground.home.manifests, theirs)
+    ground.whole()
+    assert ground.filed(path) == theirs
+    assert ground.told("verified") == []
 
 
 def test_what_its_trainer_removes_loses_its_manifest(ground: Ground):
