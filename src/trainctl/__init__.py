@@ -38,3 +38,7 @@ def __getattr__(name: str) -> object:
 
         return getattr(api, name)
     raise AttributeError(f"module 'trainctl' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
