@@ -42,7 +42,7 @@ REFUSALS = [
     (["--cwd", "nowhere", "train.py"], NOT_FOUND, "--cwd nowhere: there is no such folder"),
     (["--python", "/nope", "train.py"], NOT_FOUND, "--python /nope"),
     (["--after", "nobody", "train.py"], NOT_FOUND, "there is no run 'nobody'"),
-    (["--resume", "no.pt", "train.py"], NOT_FOUND, "--resume no.pt: there is no such checkpoint"),
+    (["--resume", "no.pt", "train.py"], NOT_FOUND, "there is no checkpoint and no run no.pt"),
     (["--gpus", "99", "train.py"], REFUSED, "--gpus 99: this machine has"),
     (["--gpu-ids", "77", "train.py"], USAGE, "there is no GPU 77 here"),
 ]

@@ -135,12 +135,32 @@ def test_any_object_may_be_pulled_and_is_looked_at(trainctl: CommandLine, bucket
     assert (trainctl.project / "x" / "m.safetensors").read_bytes() == path.read_bytes()
 
 
+def test_a_trailing_slash_or_a_folder_means_into_it(trainctl: CommandLine) -> None:
+    a_checkpoint(trainctl, 100, "src/got")
+    (pushed,) = trainctl.ok("checkpoint", "push", "src/got", "--to", "store", "--json").data[
+        "checkpoints"
+    ]
+    trainctl.ok("checkpoint", "pull", pushed["url"], "got/")
+    assert (trainctl.project / "got" / "got").is_file()
+    trainctl.ok("checkpoint", "pull", pushed["url"], "got")
+    assert [path.name for path in (trainctl.project / "got").iterdir()] == ["got"]
+
+
+def test_what_is_there_already_is_said(trainctl: CommandLine) -> None:
+    a_checkpoint(trainctl, 100)
+    words = ("checkpoint", "push", "out/step_5.dat", "--to", "store")
+    assert "there already" not in trainctl.ok(*words).out
+    assert trainctl.ok(*words).out.endswith("  there already\n")
+    told = trainctl("checkpoint", "pull", "store/runs/out")
+    assert "trainctl checkpoint pull out --from store" in told.err
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
         (("push", "nothing"), 4, "there is no checkpoint and no run 'nothing'"),
         (("push", "half.pt", "--to", "store"), 5, "half.pt is not sent"),
-        (("push", "whole.dat"), 3, "no store is set"),
+        (("push", "whole.dat"), 3, "no store is set\n.*--to STORE; .*trainctl config path user"),
         (("push", "whole.dat", "--to", "gs://x"), 2, "neither s3://"),
         (("push", "whole.dat", "--to", "s3://a"), 2, "no name of a bucket"),
         (("pull", "s3://bucket/runs/a/1-2-000000000000"), 4, "no such key|NoSuchKey"),

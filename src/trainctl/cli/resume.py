@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 RESUME_HELP = """\
 Go on with a run that ended or was interrupted, as a new attempt from its newest checkpoint that
 holds: whole, unchanged since it was written, from before a loss was NaN. ARGS are added to the
-recorded ones; the code runs as it is now.
+recorded ones; the code runs as it is now. A Python script that shows no way to go on is refused,
+since it would begin anew over what it has saved.
 
 \b
 Examples:
@@ -58,6 +59,11 @@ keep what was added, also unattended ones. In the foreground the exit code is th
     "--env", multiple=True, metavar="NAME[=VALUE]", help="One variable more for this attempt."
 )
 @click.option(
+    "--force",
+    is_flag=True,
+    help="Start a script that shows no way to go on; it may begin anew over its checkpoints.",
+)
+@click.option(
     "--wait",
     callback=duration,
     metavar="[=6h]",
@@ -70,7 +76,7 @@ def resume_command(ctx: click.Context, /, **given: Any) -> int:
 
     here, passed = stand.here(), ctx.obj
     folder = lookup.find(here, passed.run)
-    _refuse_misplaced(ctx, folder, passed)
+    _refuse_misplaced(ctx, here, folder, passed)
 
     def start() -> Started:
         with hashing.Waiting() as waiting:
@@ -78,6 +84,7 @@ def resume_command(ctx: click.Context, /, **given: Any) -> int:
                 wanted=given["wanted"],
                 arguments=passed.arguments,
                 as_recorded=given["as_recorded"],
+                force=given["force"],
                 env=given["env"],
                 wait=given["wait"],
                 pace=waiting.add,
@@ -90,6 +97,7 @@ def resume_command(ctx: click.Context, /, **given: Any) -> int:
 
 @click.command("rerun", cls=PassingCommand, help=RERUN_HELP, epilog=EPILOG)
 @click.option("--name", metavar="NAME", help="Call the new run so.")
+@click.option("--python", metavar="PATH", help="Another Python than that of the earlier run.")
 @click.option("-d", "--detach", is_flag=True, help="Start it and return; print its name.")
 @click.pass_context
 def rerun_command(ctx: click.Context, /, **given: Any) -> int:
@@ -97,22 +105,32 @@ def rerun_command(ctx: click.Context, /, **given: Any) -> int:
 
     here, passed = stand.here(), ctx.obj
     folder = lookup.find(here, passed.run)
-    _refuse_misplaced(ctx, folder, passed)
+    _refuse_misplaced(ctx, here, folder, passed)
     output.note(f"trainctl: the job of {folder.name} anew")
     return _attend(
         here,
-        lambda: resume.rerun(here, folder, passed.arguments, given["name"]),
+        lambda: resume.rerun(here, folder, passed.arguments, given["name"], given["python"]),
         detach=given["detach"],
     )
 
 
-def _refuse_misplaced(ctx: click.Context, folder: RunFolder, passed: Passed) -> None:
+def _refuse_misplaced(ctx: click.Context, here: Here, folder: RunFolder, passed: Passed) -> None:
+    from trainctl.cli.run import run_command
     from trainctl.control import misplaced
     from trainctl.records import job as jobs
 
-    if passed.arguments and not passed.marked:
-        verb, ours = str(ctx.info_name), options_of(ctx.command.get_params(ctx))
-        misplaced.refuse(verb, jobs.read(folder), passed.run, passed.arguments, ours)
+    if not passed.arguments or passed.marked:
+        return
+    verb = misplaced.Verb(
+        str(ctx.info_name),
+        options_of(ctx.command.get_params(ctx)),
+        options_of(run_command.get_params(ctx)),
+    )
+    named = misplaced.run_among(here, passed.arguments) if passed.run is None else None
+    if named is None:
+        misplaced.refuse(verb, jobs.read(folder), passed.run, passed.arguments)
+    else:
+        misplaced.refuse_late(verb, jobs.read(named), passed.arguments)
 
 
 def _attend(here: Here, start: Callable[[], Started], *, detach: bool) -> int:

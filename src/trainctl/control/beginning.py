@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from trainctl.control import lookup
 from trainctl.control.wiring import Here
-from trainctl.errors import NotFoundError
+from trainctl.errors import CredentialsError, NotFoundError, ProviderError
 from trainctl.kit.names import RunFolder
 
 if TYPE_CHECKING:  # each run starts through here, few with a checkpoint
     from trainctl.kit.hashing import Pace
     from trainctl.kit.manifest import About, Manifest
+    from trainctl.records.job import Job
 
 _MODES = {"auto", "never"}
 _SHELF = re.compile(r"(?:.*/)?runs/[^/]+(/\d+-(?:\d+|x)-[0-9a-f]{12})?$")  # as stores have it
@@ -72,9 +74,21 @@ def find(here: Here, asked: str, run: RunFolder, pace: Pace | None = None) -> Be
     if os.path.lexists(path):
         from trainctl.control import picking
 
+        if os.path.isdir(path):
+            _refuse_many(path, asked)
         picking.at(here, path, asked, pace)
         return _at(here, path)
-    return _newest_of(here, asked, pace)
+    return _newest_of(here, asked, run, pace)
+
+
+def _refuse_many(path: str, asked: str) -> None:
+    """A folder that merely holds checkpoints is none: no script could begin with it."""
+    from trainctl.checkpoints.source import LocalSource
+    from trainctl.control import inspecting
+    from trainctl.control.checkpoints import PATH, Target
+
+    with suppress(OSError), LocalSource(path) as source:  # else it is told when it is hashed
+        inspecting.inspect(Target(PATH, asked, path), source)
 
 
 def _is_shelved(asked: str, path: str) -> bool:
@@ -87,7 +101,7 @@ def _is_shelved(asked: str, path: str) -> bool:
     return not os.path.lexists(path) or os.path.isfile(os.path.join(path, "manifest.json"))
 
 
-def _newest_of(here: Here, asked: str, pace: Pace | None) -> Beginning:
+def _newest_of(here: Here, asked: str, run: RunFolder, pace: Pace | None) -> Beginning:
     from trainctl.control import picking
     from trainctl.kit import process
     from trainctl.records import job as jobs
@@ -98,14 +112,46 @@ def _newest_of(here: Here, asked: str, pace: Pace | None) -> Beginning:
         other = None
     if other is None or not asked:
         raise NotFoundError(
-            f"--resume {asked}: there is no such checkpoint",
-            hint="--resume takes auto, never, or a checkpoint's path or URL, or a run's name",
+            f"there is no checkpoint and no run {asked}",
+            hint="a checkpoint is given by its path or URL, or by the run that made it",
         )
-    choice = picking.newest(
-        here, other, jobs.read(other), pace, writers_alive=bool(process.marked(other.path))
-    )
+    job, alive = jobs.read(other), bool(process.marked(other.path))
+    try:
+        choice = picking.newest(here, other, job, pace, writers_alive=alive)
+    except NotFoundError as error:
+        return _stored(here, other, job, run, pace) or _none(other, error)
     passed = tuple(f"passed over: {one.path}: {one.why}" for one in choice.passed)
     return _at(here, str(choice.path))._replace(passed=passed)
+
+
+def _stored(
+    here: Here, other: RunFolder, job: Job, run: RunFolder, pace: Pace | None
+) -> Beginning | None:
+    """The newest of another run that its store has, where nothing is left of it here."""
+    if job.store is None:
+        return None
+    from trainctl.control import fetching, restoring
+
+    try:
+        found = next(restoring.meant(here, other, job, "last"), None)
+    except (ProviderError, CredentialsError) as error:
+        error.hint = "give a checkpoint's path or URL instead of the run, or try again"
+        raise
+    if found is None or found.manifest is None:
+        return None
+    fetch = fetching.afar(here, found, pace).fetch
+    told = (f"{other.name} has it no more: it is fetched from {found.url}",)
+    begun = Beginning(os.path.join(run.begun, found.name), fetch, passed=told)
+    return begun.made_as(found.manifest)
+
+
+def _none(other: RunFolder, error: NotFoundError) -> NoReturn:
+    """In the words of a command that starts another run."""
+    _, _, why = error.message.partition(": ")
+    raise NotFoundError(
+        f"{other.name} has no complete checkpoint to begin with" + (f": {why}" if why else ""),
+        hint=f"give a path or a URL; what there is: trainctl checkpoint list {other.name}",
+    ) from error
 
 
 def _at(here: Here, path: str) -> Beginning:

@@ -34,11 +34,16 @@ def find(here: Here, asked: str, pace: Pace | None) -> Afar:
     """
     with stores.told():
         found = _found(here, asked)
+    return afar(here, found, pace)
+
+
+def afar(here: Here, found: Found, pace: Pace | None) -> Afar:
+    """This one, to be fetched once there is a folder for it."""
 
     def fetch(folder: str) -> Manifest:
         at = os.path.join(folder, found.name)
         try:
-            return _whole(here, found, at, pace)
+            return whole(here, found, at, pace)
         finally:
             manifest.forget(here.home.manifests, at)  # it moves with its run's folder
 
@@ -47,7 +52,8 @@ def find(here: Here, asked: str, pace: Pace | None) -> Afar:
 
 def _found(here: Here, asked: str) -> Found:
     if layout.is_key(asked):
-        return transfer.find(here, f"{stores.of_settings(here).url.rstrip('/')}/{asked}", None)
+        own = stores.of_settings(here, f"STORE/{asked}")
+        return transfer.find(here, f"{own.url.rstrip('/')}/{asked}", None)
     match = _RUN.fullmatch(asked)
     if match is None:
         return transfer.find(here, asked, None)
@@ -61,7 +67,8 @@ def _found(here: Here, asked: str) -> Found:
     return transfer.find(here, f"{match[1]}/{there[-1].key}", None)
 
 
-def _whole(here: Here, found: Found, path: str, pace: Pace | None) -> Manifest:
+def whole(here: Here, found: Found, path: str, pace: Pace | None) -> Manifest:
+    """Fetch it to this path and file its manifest. Raises RefusedError where it does not hold."""
     pulled = transfer.pull(here, found, path, pace or _unmoved)
     if pulled.findings or pulled.manifest is None:
         what = pulled.findings[0] if pulled.findings else "it was written to while it was read"

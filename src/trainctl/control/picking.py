@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from trainctl.checkpoints import selection
@@ -27,14 +27,19 @@ _THREADS = 4  # that hash; more than disks and memory feed
 
 
 class Picked(NamedTuple):
-    """choice: what to go on from; named: a person has asked for just this one."""
+    """choice: what to go on from; named: a person has asked for just this one.
+
+    told: what a person should hear of one that was fetched.
+    """
 
     choice: Choice
     named: bool = False
+    told: Sequence[str] = ()
 
     @property
     def notices(self) -> list[str]:
-        return [f"passed over: {one.path}: {one.why}" for one in self.choice.passed]
+        passed = [f"passed over: {one.path}: {one.why}" for one in self.choice.passed]
+        return [*passed, *self.told]
 
 
 def checker(here: Here, pace: Pace | None = None) -> Checker:
@@ -47,21 +52,45 @@ def pick(
 ) -> Picked:
     """What this run goes on from. wanted: `last`, `best`, a step or a path; None: the newest.
 
-    Where it has none, that is what its last attempt began with; none chosen: from the beginning.
+    Where nothing of its own is here, that of its store is fetched; where that has none, it is what
+    its last attempt began with; none chosen: from the beginning.
     One that has no manifest yet gets one. Raises NotFoundError for what is not there,
     RefusedError for what was named and does not hold.
     """
+    lost: NotFoundError | None = None
+    try:
+        choice = _here(here, run, job, wanted, pace)
+    except NotFoundError as error:
+        choice, lost = Choice(None, False, []), error
+    told: list[str] = []
+    if job.store is not None and _is_wanting(run, job, wanted, choice):
+        from trainctl.control import restoring  # a client of stores
+
+        fetched = restoring.restore(here, run, job, wanted, pace)
+        told = fetched.told
+        if fetched.candidate is not None:
+            choice, lost = Choice(fetched.candidate, True, choice.passed), None
+    if lost is not None:
+        raise lost
+    if choice.candidate is not None and not choice.verified:
+        _file(here, choice.candidate, run if choice.candidate.attempt else None, pace)
+    return Picked(choice, wanted not in {None, "last"}, told)
+
+
+def _here(here: Here, run: RunFolder, job: Job, wanted: str | None, pace: Pace | None) -> Choice:
     check = checker(here, pace)
     if wanted is None:
         number = (run.attempts() or [0])[-1] + 1
-        choice = launch.choose(run, job.to_json(), number, check)
-    elif wanted == "last":
-        choice = newest(here, run, job, pace)
-    else:
-        choice = _named(run, job, wanted, check)
-    if choice.candidate is not None and not choice.verified:
-        _file(here, choice.candidate, run if choice.candidate.attempt else None, pace)
-    return Picked(choice, named=wanted not in {None, "last"})
+        return launch.choose(run, job.to_json(), number, check)
+    return newest(here, run, job, pace) if wanted == "last" else _named(run, job, wanted, check)
+
+
+def _is_wanting(run: RunFolder, job: Job, wanted: str | None, choice: Choice) -> bool:
+    """Whether this machine has nothing of the run's own, where its store may have."""
+    if wanted is not None or job.resume["mode"] == "never":
+        return wanted is not None and choice.candidate is None
+    own = {one.path for one in candidates.of_run(run, job.to_json())}
+    return choice.path not in own  # else it is what an attempt began with, or nothing
 
 
 def newest(

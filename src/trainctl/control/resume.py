@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from trainctl.checkpoints.scripts.resume import ResumeHint, resume_arguments
 from trainctl.checkpoints.scripts.script import Script, read_script
 from trainctl.config import load
-from trainctl.control import attempts, cards, code, environment, journal, lookup, picking, speaking
+from trainctl.control import attempts, cards, code, environment, journal, lookup, picking, speaking, untold
 from trainctl.control.launch import Request, Started, start, wait_seconds
 from trainctl.control.picking import Picked
 from trainctl.control.wiring import Here
@@ -30,13 +30,14 @@ class Wish(NamedTuple):
 
     wanted: `last`, `best`, a step or a path; None takes the newest checkpoint of this run that
     holds, or begins anew where there is none. as_recorded: leave out what earlier resumes have
-    added. wait: seconds to wait for GPU cards; None refuses at once. pace: told of what is hashed;
+    added. force: start a script that shows no way to go on. wait: seconds to wait for GPU cards; None refuses at once. pace: told of what is hashed;
     tell: told what speaks against it, before anything starts.
     """
 
     wanted: str | None = None
     arguments: Sequence[str] = ()
     as_recorded: bool = False
+    force: bool = False
     env: Sequence[str] = ()
     wait: float | None = None
     pace: Pace | None = None
@@ -48,7 +49,7 @@ def resume(here: Here, run: RunFolder, wish: Wish | None = None) -> Started:
 
     Only once its checkpoint has been read to the last byte. Raises BusyError while the run lives,
     NotFoundError for a checkpoint that is not there, RefusedError for a named one that does not
-    hold.
+    hold, or a script that shows no way to go on.
     """
     wish = wish or Wish()
     found = lookup.refresh(here, run)
@@ -58,6 +59,9 @@ def resume(here: Here, run: RunFolder, wish: Wish | None = None) -> Started:
         raise NotFoundError(f"{job.cwd}, where {run.name} ran, is not there any more")
     picked = picking.pick(here, run, job, wish.wanted, wish.pace)
     following = _following(here, run, job, found, wish)
+    if not wish.force:
+        extra = [*following.earlier, *wish.arguments]
+        untold.refuse(run.name, following.script, following.resume, picked.choice, extra)
     changes, tree = _changes(here, run, job)
     way, plan = _settle(here, found, following, picked, tree)
     told = [
@@ -90,8 +94,7 @@ class _Following(NamedTuple):
     @property
     def resume(self) -> dict[str, Any]:
         """As a job records it, by the script's source and settings as they are now."""
-        told = {"args": list(self.hint.args), "finds": self.script.finds}
-        return {**self.job.resume, **told}
+        return {**self.job.resume, **untold.settings(self.script, self.hint)}
 
 
 def _following(here: Here, run: RunFolder, job: Job, found: Record, wish: Wish) -> _Following:
@@ -223,13 +226,26 @@ def _write_environment(here: Here, run: RunFolder, job: Job, env: Sequence[str])
     kit_launch.write_environment(run, built)
 
 
-def rerun(here: Here, run: RunFolder, arguments: Sequence[str], name: str | None) -> Started:
-    """A new run of the same job, from the beginning, with the tree as it is now."""
+def _python(here: Here, typed: str) -> str | None:
+    return here.settings.with_flags({"python": typed}, here.cwd).python
+
+
+def rerun(
+    here: Here,
+    run: RunFolder,
+    arguments: Sequence[str],
+    name: str | None,
+    python: str | None = None,
+) -> Started:
+    """A new run of the same job, from the beginning, with the tree as it is now.
+
+    python: the interpreter that takes the place of the recorded one.
+    """
     job = jobs.read(run)
     if not os.path.isdir(job.cwd):
         raise RefusedError(f"{job.cwd}, where {run.name} ran, is not there any more")
     given = {
-        "python": job.asked["python"],
+        "python": job.asked["python"] if python is None else _python(here, python),
         "store": job.store["url"] if job.store else None,
         "push": job.push,
         "checkpoint_dir": job.asked["checkpoint_dir"],

@@ -42,12 +42,16 @@ def open_url(here: Here, url: str) -> Store:
     return _opened(url, options(here), here.environ)
 
 
-def of_settings(here: Here) -> Store:
-    """The user's own store. Raises ConfigError where none is set."""
+def of_settings(here: Here, option: str) -> Store:
+    """The user's own store. Raises ConfigError where none is set.
+
+    option: what would name one on this command line, for the message.
+    """
     if here.settings.store is None:
         raise ConfigError(
             "no store is set",
-            hint="write its URL: s3://BUCKET/PREFIX; or set store = ... (trainctl config path)",
+            hint=f"{option}; or store = ... in your own file: trainctl config path user "
+            "(STORE is s3://BUCKET/PREFIX, or a folder)",
         )
     return open_url(here, here.settings.store)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from typing import NamedTuple
 
 from trainctl.control import foreign, lookup, stores
@@ -22,6 +23,7 @@ from trainctl.records import job as jobs
 from trainctl.records import record
 
 _STEP = re.compile(r"(.+)/(\d{1,18})")
+_IN_STORE = re.compile(r"(.+?)/runs/([^/]+)/?")
 
 
 class Meant(NamedTuple):
@@ -92,8 +94,11 @@ def _of_run(run: RunFolder) -> list[Meant]:
     ]
 
 
-def store_for(here: Here, to: str | None, what: str | None) -> Store:
-    """Where to: as asked, else the store of the run that was named, else the user's own."""
+def store_for(here: Here, to: str | None, what: str | None, option: str) -> Store:
+    """As asked, else the store of the run that was named, else the user's own.
+
+    option: what asks for one, for messages.
+    """
     if to is not None:
         return stores.open_url(here, to)
     run = here.home.run(what) if what and "/" not in what else None
@@ -101,7 +106,7 @@ def store_for(here: Here, to: str | None, what: str | None) -> Store:
         own = jobs.read(run).store
         if own is not None:
             return stores.of_job(here, own)
-    return stores.of_settings(here)
+    return stores.of_settings(here, option)
 
 
 def manifest_of(here: Here, one: Meant, pace: Pace) -> Manifest:
@@ -123,6 +128,12 @@ def manifest_of(here: Here, one: Meant, pace: Pace) -> Manifest:
     return seen.manifest
 
 
+def is_there(store: Store, manifest: Manifest) -> bool:
+    """Whether the store has all of it already."""
+    with stores.told():
+        return store.head(f"{layout.key_for(manifest)}/{layout.MANIFEST}") is not None
+
+
 def push(store: Store, manifest: Manifest, progress: Progress) -> Shelved:
     """Send what its manifest tells; what the store has already is not sent again."""
     with stores.told():
@@ -137,13 +148,14 @@ def find(here: Here, what: str, of: str | None) -> Found:
     path = os.path.normpath(os.path.join(here.cwd, os.path.expanduser(what)))
     with stores.told():
         if is_url(what):
-            return _at(*stores.locate(here, what))
+            return at(*stores.locate(here, what))
         if layout.is_key(stores.split(path)[1]) and os.path.lexists(path):
-            return _at(*stores.locate(here, path))
+            return at(*stores.locate(here, path))
         return _newest(here, what, of)
 
 
-def _at(store: Store, key: str) -> Found:
+def at(store: Store, key: str) -> Found:
+    """What lies there: a checkpoint of ours, an object, a prefix. Raises StoreError."""
     if layout.is_key(key):
         manifest = layout.read_manifest(store, key)
         return Found(store, key, os.path.basename(manifest.path), manifest.size, manifest)
@@ -158,23 +170,33 @@ def _newest(here: Here, what: str, of: str | None) -> Found:
         name = lookup.find(here, name).name
     except NotFoundError:
         pass  # a run of another machine; its checkpoints may be in the store all the same
-    store = store_for(here, of, name)
+    store = store_for(here, of, name, _from(here, what))
     there = [one for one in shelf.shelved(store, name) if step in {None, one.step}]
     if not there:
         which = f"no checkpoint of step {step}" if match else "no checkpoint"
         raise NotFoundError(
             f"{store.url} has {which} of {name}", hint=f"trainctl checkpoint list {store.url}"
         )
-    return _at(store, there[-1].key)
+    return at(store, there[-1].key)
+
+
+def _from(here: Here, what: str) -> str:
+    """The option that names a store, as it would have to be typed for this word."""
+    match = _IN_STORE.fullmatch(what)
+    if match is None or not os.path.isdir(os.path.join(here.cwd, os.path.expanduser(match[1]))):
+        return "--from STORE"
+    return f"trainctl checkpoint pull {shlex.quote(match[2])} --from {shlex.quote(match[1])}"
 
 
 def place(here: Here, found: Found, to: str | None) -> str:
     """Where it is put: under its own name here, or in a folder that is there, or just so."""
     path = os.path.normpath(os.path.join(here.cwd, os.path.expanduser(to or ".")))
-    is_folder = to is None or to.endswith("/") or os.path.isdir(path)
-    if is_folder and os.path.basename(path) != found.name:
-        return os.path.join(path, found.name)
-    return path
+    into = os.path.join(path, found.name)
+    if to is None or to.endswith("/"):
+        return into
+    may_be_folder = found.manifest is None or found.manifest.is_dir
+    is_itself = may_be_folder and os.path.basename(path) == found.name  # fetched before
+    return into if os.path.isdir(path) and not is_itself else path
 
 
 def pull(here: Here, found: Found, path: str, progress: Progress) -> Pulled:

@@ -12,7 +12,7 @@ import re
 import time
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Set
 
-from trainctl.kit import candidates, events, files, manifest, pins
+from trainctl.kit import candidates, checkpoints, events, files, manifest, pins
 from trainctl.kit.candidates import Candidate
 from trainctl.kit.choosing import Choice
 from trainctl.kit.completeness import SETTLE_SECONDS
@@ -35,9 +35,20 @@ class Way(NamedTuple):
 def finds_by_itself(resume: Mapping[str, Any]) -> bool:
     """Whether the script of a job with these resume settings is told no path."""
     args = [str(word) for word in resume.get("args", ())]
-    if any(CHECKPOINT in word for word in args):
+    if _names_path(args):
         return False
     return bool(args) or bool(resume.get("finds"))
+
+
+def looks_for(resume: Mapping[str, Any], path: str) -> bool:
+    """Whether that script is told no path, and calls this checkpoint by its name."""
+    if _names_path([str(word) for word in resume.get("args", ())]):
+        return False
+    return os.path.basename(path) in resume.get("names", ())
+
+
+def _names_path(args: Iterable[str]) -> bool:
+    return any(CHECKPOINT in word for word in args)
 
 
 def make(run: RunFolder, resume: Mapping[str, Any], choice: Choice) -> Way:
@@ -45,18 +56,65 @@ def make(run: RunFolder, resume: Mapping[str, Any], choice: Choice) -> Way:
 
     Only while nothing of the run lives. Raises OSError, with all that was moved still there.
     """
-    if not finds_by_itself(resume):
-        return Way(choice.path, [])
     passed = [one.candidate for one in choice.passed if not one.candidate.kept]
+    if not finds_by_itself(resume):
+        return _by_name(
+            run, resume, choice, [one for one in passed if looks_for(resume, one.path)]
+        )
     told = [_set_aside(run, one, choice.path) for one in passed]
     path, chosen = choice.path, choice.candidate
     if chosen is not None and chosen.kept:
         path = _restored(run, chosen.path)
         if path != chosen.path:
-            told.append(f"{chosen.path} is copied to {path}, where the script finds it")
+            told.append(_copied(chosen.path, path))
     if path is not None:
         told.extend(_point(path, [one.path for one in passed]))
     return Way(path, [sentence for sentence in told if sentence])
+
+
+def _by_name(
+    run: RunFolder, resume: Mapping[str, Any], choice: Choice, passed: List[Candidate]
+) -> Way:
+    """For a script that loads what is called so, and nothing else: each is replaced by a copy.
+
+    Where there is none, it goes on from nothing, whatever else would hold.
+    """
+    told = [_set_aside(run, one, choice.path) for one in passed]
+    path, chosen = choice.path, choice.candidate
+    if chosen is None or path is None:
+        return Way(None, [sentence for sentence in told if sentence])
+    if not looks_for(resume, path):
+        copies = [_copy_that_holds(run, one.path, choice) for one in passed]
+        path = next((copy for copy in copies if copy is not None), None if passed else path)
+    if path is not None and looks_for(resume, path) and path.startswith(run.kept + os.sep):
+        copy, path = path, _restored(run, path)
+        if path != copy:
+            told.append(_copied(copy, path))
+    if path is None:
+        names = " and ".join(os.path.basename(one.path) for one in passed)
+        told.append(
+            f"no copy of {names} is kept, and the script looks for nothing else: "
+            f"it begins without {chosen.path}, which holds"
+        )
+    return Way(path, [sentence for sentence in told if sentence])
+
+
+def _copied(copy: str, path: str) -> str:
+    return f"{copy} is copied to {path}, where the script finds it"
+
+
+def _copy_that_holds(run: RunFolder, path: str, choice: Choice) -> Optional[str]:
+    """The newest copy that we keep of what stood at this path."""
+    passed = {one.path for one in choice.passed}
+    for found in reversed(checkpoints.scan([run.kept])):
+        if found.path in passed or os.path.basename(found.path) != os.path.basename(path):
+            continue
+        filed = manifest.read(candidates.home_of(run).manifests, found.path)
+        if filed is None or _original(run, found.path) != path:
+            continue
+        if not manifest.check(filed, found.path):
+            return found.path
+    return None
 
 
 def _set_aside(run: RunFolder, one: Candidate, chosen: Optional[str]) -> str:
@@ -107,6 +165,7 @@ def _restored(run: RunFolder, copy: str) -> str:
     if os.path.lexists(path):
         return copy
     folder, name = os.path.split(path)
+    os.makedirs(folder, exist_ok=True)
     beside = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
     if os.path.isdir(copy):
         shutil.copytree(copy, beside, copy_function=shutil.copy2)

@@ -40,7 +40,7 @@ def push_command(what: str | None, *, to: str | None, everything: bool, as_json:
 
     here = stand.here()
     meant = transfer.meant(here, what, everything=everything)
-    store = transfer.store_for(here, to, what)
+    store = transfer.store_for(here, to, what, "--to STORE")
     pushed = [_push(here, store, one, as_json=as_json) for one in meant]
     if as_json:
         output.print_json("checkpoint.push", {"store": store.url, "checkpoints": pushed})
@@ -53,9 +53,11 @@ def _push(here: Here, store: Store, one: Any, *, as_json: bool) -> dict[str, Any
     name = neutralise(stand.near(one.path))
     with Meter(f"hashing {name}", 0) as meter:
         manifest = transfer.manifest_of(here, one, meter.add)
+    is_there = transfer.is_there(store, manifest)
     with Meter(f"sending {name}", manifest.size) as meter:
         shelved = transfer.push(store, manifest, meter.add)
     url = f"{store.url.rstrip('/')}/{shelved.key}"
     if not as_json:
-        output.line(f"{name}  {output.size(shelved.size)}  {neutralise(url)}")
+        already = "  there already" if is_there else ""
+        output.line(f"{name}  {output.size(shelved.size)}  {neutralise(url)}{already}")
     return {"path": one.path, "url": url, **shelved._asdict()}
