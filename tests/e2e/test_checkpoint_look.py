@@ -158,3 +158,35 @@ def test_where_each_of_a_run_lies_is_told(trainctl: CommandLine):
     there = trainctl.ok("checkpoint", "list", str(store), "--json").data["checkpoints"]
     assert [row["step"] for row in there] == [3, 2, 1]
     assert trainctl.ok("checkpoint", "info", rows[-1]["path"], "--json").data["run"] == "look"
+
+
+ELSEWHERE = SAVES.replace('"out"', 'os.environ["TRAINCTL_CHECKPOINT_DIR"]').replace(
+    'f"out/step_{step}', 'os.environ["TRAINCTL_CHECKPOINT_DIR"] + f"/step_{step}'
+)
+
+
+def test_names_that_lie_elsewhere_are_short_and_can_be_typed(trainctl: CommandLine):
+    trainctl.write("train.py", ELSEWHERE)
+    name = trainctl.ok("run", "--detach", "--name", "far", "train.py").out.strip()
+    trainctl.until_rest(name)
+    listed = trainctl.ok("checkpoint", "list", name)
+    assert listed.out.splitlines()[1].startswith("step_3.safetensors ")
+    assert f"checkpoints of run {name}, in " in listed.err
+    folder = trainctl.run_folder(name) / "checkpoints"
+    for typed in (f"{name}/step_2.safetensors", f"{name}/2"):
+        told = trainctl.ok("checkpoint", "info", typed, "--json").data
+        assert told["path"] == str(folder / "step_2.safetensors")
+        assert trainctl.ok("checkpoint", "verify", typed).code == 0
+        trainctl.ok("checkpoint", "pin", typed)
+    wrong = trainctl("checkpoint", "info", f"{name}/7")
+    assert (wrong.code, f"run {name} has no checkpoint '7'" in wrong.err) == (4, True)
+
+
+def test_what_was_cut_since_is_not_called_verified(trainctl: CommandLine):
+    name = saved(trainctl)
+    os.truncate(trainctl.project / "out/step_3.safetensors", 70)
+    lines = trainctl.ok("show", name).out.splitlines()
+    (cut,) = [line for line in lines if "step_3.safetensors" in line and " · " in line]
+    (whole,) = [line for line in lines if "step_2.safetensors" in line and " · " in line]
+    assert "changed since" in cut
+    assert whole.endswith("verified")

@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 from trainctl.checkpoints.cache import Cache, Row
 from trainctl.checkpoints.catalogue import Mark
-from trainctl.kit import contents
+from trainctl.kit import completeness, contents
 from trainctl.kit.checkpoints import step_of
 from trainctl.kit.names import Home
 
@@ -100,7 +100,10 @@ class Looker:
         size = sum(one.st_size for one in seen.values())
         pin = os.path.join(self._home.pins, f"{now.key}.json")
         pinned = self._has_state and os.path.lexists(pin)
-        return Look(path, now.facts, size, newest / 1e9, len(seen), now.verified, pinned)
+        facts = now.facts
+        if now.verified == VERIFIED and facts.incomplete == completeness.UNSETTLED:
+            facts = facts._replace(incomplete="")
+        return Look(path, facts, size, newest / 1e9, len(seen), now.verified, pinned)
 
     def _know(self, path: str, seen: Mapping[str, os.stat_result], known: _Known | None) -> _Known:
         """What is known of it by now; of what was known before, all that still holds."""
@@ -163,7 +166,6 @@ def _verified(home: Home, path: str, filed: list[int] | None) -> str:
 def _read(path: str, seen: Mapping[str, os.stat_result], now: float) -> Facts:
     from trainctl.checkpoints.formats import registry
     from trainctl.checkpoints.source import LocalSource
-    from trainctl.kit import completeness
     from trainctl.kit.checkpoints import Found
 
     step = step_of(os.path.basename(path))

@@ -16,6 +16,7 @@ from trainctl.kit.manifest import About, Each, Manifest
 from trainctl.kit.stores.together import Shared, together
 
 _THREADS = 4  # more than disks and memory feed
+_UNKNOWN = "opaque"  # the format of which nothing is known
 _NAMED = 3  # tensors that a finding names; the rest are counted
 
 
@@ -34,7 +35,8 @@ class Verified(NamedTuple):
 
     manifest: the one that it was held against, or that was made because it passed without one.
     checked: what it was held against, in the order in which it was. was_rewritten: files have
-    other times than when their manifest was made. bytes: how many it holds.
+    other times than when their manifest was made. is_sound: neither its structure nor its own
+    checksums find anything wrong. bytes: how many it holds.
     """
 
     path: str
@@ -44,6 +46,7 @@ class Verified(NamedTuple):
     manifest: Manifest | None = None
     was_made: bool = False
     was_rewritten: bool = False
+    is_sound: bool = True
     bytes: int = 0
 
 
@@ -70,11 +73,13 @@ def verify(
     with LocalSource(path) as source:
         reader = registry.recognise(source)
         inspection = registry.inspect(source)
-        wrong = [Finding(what) for what in _structure(path, inspection)]
+        own = _structure(path, inspection)
+        wrong = [Finding(what) for what in own]
         if known is not None:
             wrong += located(manifest.check(known, path, shared, each), inspection.tensors)
         if deep or known is None or wrong:  # its own checksums may tell one tensor from another
-            wrong += [Finding(what) for what in reader.verify(source)]
+            own += reader.verify(source)
+            wrong += [Finding(what) for what in own]
     made = None
     if known is None and not wrong:
         try:
@@ -83,14 +88,17 @@ def verify(
         except ChangedError:
             wrong.append(Finding("it was written to while it was read"))
     was_rewritten = known is not None and not manifest.stands(known, path)
-    found, held = tuple(dict.fromkeys(wrong)), _held(known, deep=deep)
+    is_known = reader.name != _UNKNOWN
+    found, held = tuple(dict.fromkeys(wrong)), _held(known, deep=deep, is_known=is_known)
     was_made = made is not None
     return Verified(
-        path, reader.name, found, held, known or made, was_made, was_rewritten, bytes=size
+        path, reader.name, found, held, known or made, was_made, was_rewritten, not own, size
     )
 
 
-def _held(known: Manifest | None, *, deep: bool) -> tuple[str, ...]:
+def _held(known: Manifest | None, *, deep: bool, is_known: bool) -> tuple[str, ...]:
+    if not is_known:
+        return () if known is None else ("manifest",)
     if known is None:
         return "structure", "checksums"
     return ("structure", "manifest", "checksums") if deep else ("structure", "manifest")

@@ -148,12 +148,12 @@ def _table(here: Here, rows: list[Row], count: int, wanted: Wanted) -> None:
 
 def cells(row: Row, now: float) -> list[str]:
     """One line of the table. now: seconds since the epoch."""
-    until = row.ended or now
+    going = now - row.going_since if row.going_since and not row.ended else 0.0
     return [
         row.name,
         row.reason if row.state == State.ENDED and row.reason else row.state,
         output.age(now - row.created),
-        output.duration(until - row.started) if row.started else "-",
+        output.duration(row.trained + going) if row.started else "-",
         "-" if row.step is None else str(row.step),
         str(row.checkpoints),
         row.command,

@@ -53,21 +53,26 @@ def show_command(run: str | None, *, diff: bool, as_json: bool) -> int:
     if as_json:
         output.print_json("run.show", to_json(folder, job, found))
         return 0
-    for label, text in [*_facts(folder, job, found), *_attempts(found), *_checkpoints(job, found)]:
+    for label, text in [*_facts(folder, job, found), *_attempts(found)]:
+        output.line(f"{label:<12} {neutralise(text)}".rstrip())
+    for label, text in _checkpoints(job, found, here.home.manifests):
         output.line(f"{label:<12} {neutralise(text)}".rstrip())
     for broken in found.corrupt:
         output.note(f"trainctl: {broken} is damaged and was left out")
     if looked.warning:
         output.note(f"trainctl: {looked.warning}")
-    if found.reason is not None:
-        succeeded = found.reason is Reason.SUCCEEDED
-        command = (
-            f"trainctl logs {found.name}" if succeeded else next_command(found.reason, found.name)
-        )
+    command = _next(found)
+    if command:
         output.line(f"{'next':<12} {command}")
-    elif found.living:
-        output.line(f"{'next':<12} trainctl logs -f {found.name}")
     return 0
+
+
+def _next(found: Record) -> str:
+    if found.reason is Reason.SUCCEEDED:
+        return f"trainctl logs {found.name}"
+    if found.reason is not None:
+        return next_command(found.reason, found.name, found.evidence)
+    return f"trainctl logs -f {found.name}" if found.living else ""
 
 
 def to_json(folder: RunFolder, job: Job, found: Record) -> dict[str, Any]:
@@ -227,25 +232,44 @@ def _told(attempt: AttemptRecord) -> list[str]:
     return [*parts, *(f"not pushed: {event['why']}" for event in failed[-1:])]
 
 
-def _checkpoints(job: Job, found: Record) -> list[tuple[str, str]]:
+def _checkpoints(job: Job, found: Record, manifests: str) -> list[tuple[str, str]]:
     if not found.checkpoints:
         return [("checkpoints", "none seen")]
     lines = [("checkpoints", f"{len(found.checkpoints)} seen")]
     for seen in found.checkpoints[-_SHOWN_CHECKPOINTS:]:
         step = [] if seen.get("step") is None else [f"step {seen['step']}"]
-        parts = [*step, _near(seen["path"], job), output.size(seen["size"]), *_fate(seen)]
+        parts = [
+            *step,
+            _near(seen["path"], job),
+            output.size(seen["size"]),
+            *_fate(seen, manifests),
+        ]
         lines.append(("", " · ".join(parts)))
     return lines
 
 
-def _fate(seen: dict[str, Any]) -> list[str]:
-    """What became of it: hashed, sent to the store, gone from here."""
-    told = ["verified"] if seen.get("verified") else []
+def _fate(seen: dict[str, Any], manifests: str) -> list[str]:
+    """What became of it: hashed, written to since, sent to the store, gone from here."""
+    told: list[str] = []
+    if seen.get("verified"):
+        told.append("verified" if _stands(seen, manifests) else "changed since")
     if seen.get("pushed"):
         told.append(f"pushed as {seen['pushed']}")
     if not os.path.exists(seen["path"]):
-        told.append("gone")
+        told = [*(one for one in told if one != "changed since"), "gone"]
     return told
+
+
+def _stands(seen: dict[str, Any], manifests: str) -> bool:
+    """By sizes and times alone; where its manifest is gone, by its size."""
+    from trainctl.kit import manifest
+    from trainctl.kit.checkpoints import look
+
+    filed = manifest.read(manifests, seen["path"])
+    if filed is not None:
+        return manifest.stands(filed, seen["path"])
+    there = look(seen["path"])
+    return there is not None and there.size == seen["size"]
 
 
 def _print_diff(folder: RunFolder) -> None:

@@ -19,7 +19,7 @@ def conclude(found: Record) -> int:
         return OURS
     output.note(f"trainctl: {summary(found)}")
     reason = last.reason or Reason.UNKNOWN_EXIT
-    output.note(f"  next: {next_command(reason, found.name)}")
+    output.note(f"  next: {next_command(reason, found.name, last.evidence)}")
     return exit_code(last)
 
 
@@ -28,7 +28,7 @@ def summary(found: Record) -> str:
     last = found.last
     if last is None:
         return f"{found.name} has not started"
-    took = output.duration(trained_seconds(found))
+    took = output.duration(found.trained_seconds)
     how = "" if last.reason is Reason.SUCCEEDED else f" ({last.evidence})"
     words = str(last.reason or found.state).replace("_", " ")
     tries = f" in {len(found.attempts)} attempts" if len(found.attempts) > 1 else ""
@@ -38,15 +38,6 @@ def summary(found: Record) -> str:
     newest = str(found.checkpoints[-1]["path"])
     counted = output.counted(len(found.checkpoints), "checkpoint")
     return f"{text} · {counted}, newest {near(newest)}"
-
-
-def trained_seconds(found: Record) -> float:
-    """The time of all attempts together, without what lay between them."""
-    return sum(
-        attempt.ended - attempt.started
-        for attempt in found.attempts
-        if attempt.started is not None and attempt.ended is not None
-    )
 
 
 def near(path: str) -> str:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from trainctl.errors import NotFoundError
+from trainctl.errors import NotFoundError, UsageError
 from trainctl.kit.names import Home, RunFolder
 
 PATH, RUN, URL = "path", "run", "url"
@@ -66,6 +66,7 @@ def _home(cwd: str, environ: Mapping[str, str]) -> str:
 def resolve(where: Ground, text: str | None) -> Target:
     """What this word means. A path that is there wins over a run; None is the newest run.
 
+    `RUN/NAME` and `RUN/STEP` are checkpoints of a run, by their own name or their step.
     Where there is no run yet, None is the current folder. Raises NotFoundError with what is close,
     UsageError where several runs begin so.
     """
@@ -80,13 +81,36 @@ def resolve(where: Ground, text: str | None) -> Target:
     run = _run(where, text)
     if run is not None:
         return Target(RUN, run.name, run.path)
+    inside = _in_run(where, text)
+    if inside is not None:
+        return Target(PATH, inside.removeprefix(where.cwd + os.sep), inside)
     raise NotFoundError(f"there is no checkpoint, folder or run {text!r}", hint=_hint(path, where))
 
 
+def given(where: Ground, text: str | None, command: str) -> Target:
+    """As `resolve`, for a command that looks into what is named, and not around.
+
+    Raises NotFoundError where nothing is named, and there is no run yet.
+    """
+    target = resolve(where, text)
+    if text is None and target.kind == PATH:
+        raise NotFoundError(
+            "there is no run yet, and no checkpoint is named",
+            hint=f"trainctl checkpoint {command} PATH, such as out/last.pt",
+        )
+    return target
+
+
 def local(where: Ground, text: str) -> str:
-    """The path of one checkpoint, for what works on files only. Raises NotFoundError."""
+    """The path of one checkpoint, for what works on files only; it may be told as `RUN/NAME`.
+
+    Raises NotFoundError.
+    """
     path = os.path.join(where.cwd, os.path.expanduser(text.removeprefix("file://")))
     if not os.path.lexists(path):
+        inside = _in_run(where, text)
+        if inside is not None:
+            return inside
         raise NotFoundError(f"there is no checkpoint {text!r}", hint=_hint(path, where))
     return os.path.normpath(path)
 
@@ -139,6 +163,36 @@ def _run(where: Ground, text: str | None) -> RunFolder | None:
         return lookup.find(connect(where.cwd, where.environ), text)
     except NotFoundError:
         return None
+
+
+def _in_run(where: Ground, text: str) -> str | None:
+    """The path of the checkpoint that is called so, or has that step; None where no run is meant.
+
+    Raises NotFoundError where the run has none such.
+    """
+    name, _, wanted = text.partition("/")
+    if not wanted or "/" in wanted or name.startswith((".", "~")):
+        return None
+    try:
+        run = _run(where, name)
+    except UsageError:  # several begin so: then it was a path that is not there
+        return None
+    if run is None:
+        return None
+    from trainctl.kit import candidates
+    from trainctl.records import job as jobs
+
+    found = candidates.of_run(run, jobs.read(run).to_json())
+    meant = [one for one in found if os.path.basename(one.path) == wanted]
+    if wanted.isascii() and wanted.isdigit():
+        meant = meant or [one for one in found if one.step == int(wanted[:18])]
+    if meant:
+        return meant[0].path
+    if os.path.isdir(os.path.join(where.cwd, name)):
+        return None
+    raise NotFoundError(
+        f"run {run.name} has no checkpoint {wanted!r}", hint=f"trainctl checkpoint list {run.name}"
+    )
 
 
 def _hint(path: str, where: Ground) -> str:

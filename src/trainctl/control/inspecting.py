@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from trainctl.kit.manifest import Manifest
     from trainctl.records.lineage import Lineage
 
-_LOOSE = ("folder", "opaque")  # folders that no framework has laid out
+_SHELVED = "/manifest.json"
+LOOSE = ("folder", "opaque")  # folders that no framework has laid out
 
 
 class Known(NamedTuple):
@@ -45,7 +46,7 @@ def opened(where: Ground, text: str | None) -> Generator[tuple[Target, Source]]:
 
     None is the newest run. Raises NotFoundError, TrainctlError, ProviderError.
     """
-    target = checkpoints.resolve(where, text)
+    target = checkpoints.given(where, text, "info")
     if target.kind == RUN:
         target = _newest(where, target)
     if target.kind == PATH:
@@ -83,10 +84,23 @@ def _newest(where: Ground, run: Target) -> Target:
 
 def inspect(target: Target, source: Source) -> tuple[Inspection, Resuming]:
     """What its reader says. Raises UsageError for a folder that only holds checkpoints."""
+    if target.kind != PATH:
+        _refuse_store(target, source)
     inspection = registry.inspect(source)
-    if target.kind == PATH and source.is_dir and inspection.format in _LOOSE:
+    if target.kind == PATH and source.is_dir and inspection.format in LOOSE:
         _refuse_many(target)
     return inspection, registry.resuming(inspection)
+
+
+def _refuse_store(target: Target, source: Source) -> None:
+    """A store, and a run in it, hold checkpoints; each has a manifest of ours beside its data."""
+    many = sum(1 for name in source.files() if name.endswith(_SHELVED)) if source.is_dir else 0
+    if many:
+        counted = "1 checkpoint" if many == 1 else f"{many} checkpoints"
+        raise UsageError(
+            f"{target.text} is no checkpoint but a store with {counted}; name one",
+            hint=f"trainctl checkpoint list {target.text}",
+        )
 
 
 def _refuse_many(target: Target) -> None:
@@ -114,11 +128,12 @@ def known(where: Ground, target: Target, source: Source) -> Known:
     seen = contents.stats(target.path)
     newest = max((one.st_mtime for one in seen.values()), default=0.0)
     filed = _filed(where, target.path)
+    size, stands = sum(sizes.values()), filed[1]
     return Known(
-        sum(sizes.values()),
+        size,
         len(sizes),
         newest,
-        _incomplete(target.path, sum(sizes.values()), newest, is_dir=source.is_dir),
+        "" if stands else _incomplete(target.path, size, newest, is_dir=source.is_dir),
         *filed,
         _lineage(where, target.path, filed[0]),
     )

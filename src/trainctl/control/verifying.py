@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from trainctl.checkpoints import catalogue
 from trainctl.checkpoints import verify as verifies
+from trainctl.checkpoints.formats import registry
+from trainctl.checkpoints.source import LocalSource
 from trainctl.checkpoints.verify import Finding, Verified
 from trainctl.control import checkpoints
 from trainctl.control.checkpoints import PATH, RUN, URL, Ground, Target
 from trainctl.control.home import open_home
+from trainctl.control.inspecting import LOOSE
 from trainctl.errors import NotFoundError
 from trainctl.kit import contents
 from trainctl.kit.checkpoints import DEPTH, is_checkpoint_name
@@ -27,7 +30,7 @@ def targets(where: Ground, words: Sequence[str]) -> list[Target]:
     Raises NotFoundError where one of them names none.
     """
     found: dict[str, Target] = {}
-    for target in [checkpoints.resolve(where, word) for word in words or (None,)]:
+    for target in [checkpoints.given(where, word, "verify") for word in words or (None,)]:
         there = _targets(where, target)
         if not there:
             raise NotFoundError(
@@ -44,16 +47,27 @@ def _targets(where: Ground, target: Target) -> list[Target]:
 
         urls = shelves.keys_of(where, target.path) or [target.path]
         return [target._replace(path=url) for url in urls]
-    paths = _of_run(target.run) if target.kind == RUN else _in(target.path)
+    paths = _of_run(target.run) if target.kind == RUN else _in(where, target.path)
     return [Target(PATH, path, path) for path in paths]
 
 
-def _in(path: str) -> list[str]:
-    """Those in a folder; itself, where it is one or holds none."""
+def _in(where: Ground, path: str) -> list[str]:
+    """Those in a folder; itself, where it is one, or was taken for one before."""
     if not os.path.isdir(path) or is_checkpoint_name(os.path.basename(path), is_dir=True):
         return [path]
     tree = catalogue.walk(path, depth=DEPTH)
-    return [entry.path for folder in tree.folders for entry in folder.entries()] or [path]
+    found = [entry.path for folder in tree.folders for entry in folder.entries()]
+    return found or ([path] if _is_one(where, path) else [])
+
+
+def _is_one(where: Ground, folder: str) -> bool:
+    if os.path.exists(os.path.join(where.home.manifests, f"{contents.key_of(folder)}.json")):
+        return True
+    try:
+        with LocalSource(folder) as source:
+            return registry.recognise(source).name not in LOOSE
+    except OSError:
+        return False
 
 
 def _of_run(run: RunFolder) -> list[str]:

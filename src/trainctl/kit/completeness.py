@@ -10,6 +10,7 @@ from trainctl.kit import closing, layouts
 from trainctl.kit.checkpoints import TEMPORARY, Found, files_in, is_staged_name
 
 SETTLE_SECONDS = 2.0  # how long a file whose structure tells nothing must have been quiet
+UNSETTLED = f"changed less than {SETTLE_SECONDS:g} s ago"
 _STRUCTURED = (  # of the files in a folder, those whose end can be seen
     ".safetensors",
     ".pt",
@@ -46,14 +47,14 @@ def incompleteness(
     if not found.is_dir:
         return _flaw_of_file(found.path, quiet=quiet)
     if not quiet:
-        return "it is still being written to"
+        return UNSETTLED
     return _flaw_of_folder(found.path)
 
 
 def _flaw_of_file(path: str, *, quiet: bool) -> Optional[str]:
     seen = closing.flaw(path)
     if seen is closing.UNPROVED:
-        return None if quiet else "it is still being written to"
+        return None if quiet else UNSETTLED
     return seen
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from typing import Any, Mapping, NamedTuple, Optional
 
+OUTSIDE = "from outside"
 TAIL_BYTES = 64 * 1024
 
 _OUT_OF_MEMORY = (
@@ -53,6 +54,8 @@ def classify(
     if line:
         return End("out_of_memory", f"{how}: {line}")
     last = _last_line(tail)
+    if exit_record.get("signal") == signal.SIGKILL:  # no script ends so by itself
+        return End("failed", f"{how} {OUTSIDE}" + (f"; last output: {last}" if last else ""))
     return End("failed", f"{how}: {last}" if last else how)
 
 

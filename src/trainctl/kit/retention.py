@@ -10,7 +10,9 @@ from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Seq
 
 YOUNG_SECONDS = 3600.0
 PASSING = "its script overwrites it, and may look for it"
+NAMELESS = "its name tells no step: a script may look for it"
 _VERIFIED = 2  # so many of the newest stay whatever is asked
+_FEW = "fewer than two are verified: trainctl checkpoint verify RUN-or-PATH"
 
 
 class Best(NamedTuple):
@@ -115,6 +117,9 @@ def reasons_to_keep(found: Iterable[Kept], policy: Policy, now: float) -> Dict[s
     reasons: Dict[str, List[str]] = {one.key: [] for one in ordered}
     if policy.says_nothing:
         return {key: ["no rule is set"] for key in reasons}
+    rule = unmeasured(ordered, policy)
+    if rule is not None and policy._replace(keep_best=None).says_nothing:
+        return {key: [f"none here has {rule.metric}"] for key in reasons}
     guarded = _note(reasons, _guards(ordered, now)) | _note(reasons, _best(ordered, policy))
     if policy._replace(max_size=None).says_nothing:
         _note(reasons, [(one, "there is room") for one in ordered])
@@ -122,6 +127,14 @@ def reasons_to_keep(found: Iterable[Kept], policy: Policy, now: float) -> Dict[s
     if policy.max_size is not None:
         _make_room(ordered, reasons, guarded, policy.max_size)
     return reasons
+
+
+def unmeasured(found: Iterable[Kept], policy: Policy) -> Optional[Best]:
+    """The rule for the best, where none of these has a value of its metric."""
+    rule = policy.keep_best
+    if rule is None or any(math.isfinite(_measure(one, rule)) for one in found):
+        return None
+    return rule
 
 
 def newest_first(found: Iterable[Kept]) -> List[Kept]:
@@ -152,7 +165,7 @@ def _guards(ordered: List[Kept], now: float) -> _Reasons:
     noted += [(one, "among the last two verified") for one in verified[:_VERIFIED]]
     if len(verified) < _VERIFIED:
         others = [one for one in _distinct(ordered) if not one.verified]
-        noted += [(one, "few are verified") for one in others[: _VERIFIED - len(verified)]]
+        noted += [(one, _FEW) for one in others[: _VERIFIED - len(verified)]]
     sound = [one for one in ordered if not one.diverged]
     if sound and len(sound) < len(ordered):
         newest = next((one for one in sound if one.verified), sound[0])

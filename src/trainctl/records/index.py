@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     import sqlite3  # at run time only where the index is opened: help pages need none
 
 T = TypeVar("T")
-VERSION = 1
+VERSION = 2
 _SCHEMA = f"""
 CREATE TABLE runs (
   name TEXT PRIMARY KEY, state TEXT NOT NULL, reason TEXT, living INTEGER NOT NULL,
-  created REAL NOT NULL, started REAL, ended REAL, attempts INTEGER NOT NULL,
+  created REAL NOT NULL, started REAL, ended REAL, trained REAL NOT NULL,
+  going_since REAL, attempts INTEGER NOT NULL,
   exit_code INTEGER, step INTEGER, checkpoints INTEGER NOT NULL, platform TEXT NOT NULL,
   tags TEXT NOT NULL, command TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -264,6 +265,8 @@ def row(record: Record, job: dict[str, Any]) -> Row:
         created=float(job.get("created", 0)),
         started=next((attempt.started for attempt in record.attempts), None),
         ended=last.ended if last and record.state in (State.ENDED, State.INTERRUPTED) else None,
+        trained=record.trained_seconds,
+        going_since=last.started if last and record.living and last.ended is None else None,
         attempts=len(record.attempts),
         exit_code=last.code if last else None,
         step=steps[-1] if steps else None,

@@ -71,6 +71,15 @@ class Record(NamedTuple):
         return self.state in LIVING or waits
 
     @property
+    def trained_seconds(self) -> float:
+        """The time of all attempts that have ended, without what lay between them."""
+        return sum(
+            attempt.ended - attempt.started
+            for attempt in self.attempts
+            if attempt.started is not None and attempt.ended is not None
+        )
+
+    @property
     def last(self) -> AttemptRecord | None:
         return self.attempts[-1] if self.attempts else None
 

@@ -16,6 +16,8 @@ class Row(NamedTuple):
     created: float
     started: float | None
     ended: float | None
+    trained: float  # seconds of all attempts that have ended
+    going_since: float | None  # when the attempt began that goes on; None: none does
     attempts: int
     exit_code: int | None
     step: int | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from trainctl.errors import IllegalTransitionError
+from trainctl.kit import reasons
 
 
 class State(StrEnum):
@@ -87,6 +88,8 @@ def advance(state: State, event: Event) -> State:
         raise IllegalTransitionError(f"a run that is {state} cannot take {event}") from None
 
 
-def next_command(reason: Reason, run: str) -> str:
-    """What to type after such an end."""
+def next_command(reason: Reason, run: str, evidence: str = "") -> str:
+    """What to type after such an end. Where somebody has killed it, nothing is to be mended."""
+    if reason is Reason.FAILED and reasons.OUTSIDE in evidence:
+        return f"trainctl resume {run}"
     return NEXT_COMMAND.get(reason, "trainctl resume {run}").format(run=run)

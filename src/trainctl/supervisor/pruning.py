@@ -14,6 +14,8 @@ from trainctl.supervisor.ledger import Ledger, Version
 from trainctl.supervisor.sending import Sender
 
 PAUSE_SECONDS = 60.0
+_SPARED = 2  # the last two verified stay anyway
+_NAMED = 12  # metrics that a message names
 SHARE = 100  # a look that takes a second is made every hundred seconds at most
 
 
@@ -31,6 +33,7 @@ class Pruner:
         self._why = f"no rule keeps it ({retention.told(self._policy)})"
         self._not_before = 0.0
         self._failed = ""
+        self._unmeasured = False
 
     def is_due(self) -> bool:
         return not self._policy.says_nothing and time.monotonic() >= self._not_before
@@ -67,6 +70,7 @@ class Pruner:
             elif one.key is None and wanted(one):
                 named[path].append("not sent yet")
         found = [self._kept(one, named[path], nan_from) for path, one in there.items()]
+        self._say_unmeasured(found)
         reasons = retention.reasons_to_keep(found, self._policy, time.time())
         doomed = [path for path in there if not reasons[path]]
         used = guards.by_use(self._home, doomed)
@@ -113,6 +117,19 @@ class Pruner:
                 told = {"key": one.key, "id": one.content, "step": one.step, "size": one.size}
                 self._say(told, one.key)
                 shelf.discard(store, one.key)
+
+    def _say_unmeasured(self, found: List[Kept]) -> None:
+        """Once, and only where there is so much that the rule would have had to choose."""
+        rule = retention.unmeasured(found, self._policy)
+        if rule is None or self._unmeasured or len(found) <= rule.many + _SPARED:
+            return
+        self._unmeasured = True
+        known = ", ".join(sorted({name for one in found for name in one.metrics})[:_NAMED])
+        why = f"no checkpoint here has {rule.metric}"
+        why += f"; they have {known}" if known else ", nor any other metric"
+        alone = self._policy._replace(keep_best=None).says_nothing
+        why += ": nothing is removed" if alone else ": keep_best keeps none"
+        self._ledger.write("prune_failed", {"why": why})
 
     def _say(self, told: Dict[str, Any], key: str) -> None:
         if (key, told["id"]) not in self._ledger.pruned:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from trainctl.cli import output
-from trainctl.cli.verdict import exit_code, trained_seconds
+from trainctl.cli.verdict import exit_code
 from trainctl.records.asked import fold
 from trainctl.records.record import AttemptRecord, Record
 from trainctl.records.state import Reason, State
@@ -38,7 +38,7 @@ def test_time_between_attempts_is_not_training():
     attempts = [attempt(started=0.0, ended=10.0), attempt(started=500.0, ended=505.0), attempt()]
     record = Record("r", "/r", State.ENDED, None, "", attempts, [], fold([]), [])
 
-    assert trained_seconds(record) == 15
+    assert record.trained_seconds == 15
 
 
 @pytest.mark.parametrize(

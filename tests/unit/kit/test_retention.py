@@ -159,3 +159,11 @@ def test_a_rule_for_the_best_is_read_as_it_is_written(text: str):
 def test_what_is_no_rule_for_the_best_is_refused(text: str):
     with pytest.raises(ValueError, match="N"):
         retention.best_of(text)
+
+
+def test_for_a_metric_that_none_has_nothing_goes():
+    found = [seen(n, metrics={"loss": float(n)}) for n in range(1, 9)]
+    rule = Best(1, "los", lowest=True)
+    assert retention.unmeasured(found, Policy(keep_best=rule)) == rule
+    assert left(found, Policy(keep_best=rule)) == set(range(1, 9))
+    assert left(found, Policy(keep_last=3, keep_best=rule)) == {6, 7, 8}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trainctl.errors import IllegalTransitionError
+from trainctl.kit.reasons import classify
 from trainctl.records.state import (
     INTERRUPTING,
     LIVING,
@@ -77,3 +80,10 @@ def test_every_reason_has_a_next_command_that_names_the_run(reason: Reason) -> N
     text = next_command(reason, "train-7f3k")
     assert "trainctl " in text
     assert "train-7f3k" in text
+
+
+def test_what_was_killed_from_outside_needs_no_mending() -> None:
+    end = classify({"signal": signal.SIGKILL}, b"step 50 loss 40.5583\n")
+    assert end == ("failed", "killed by SIGKILL from outside; last output: step 50 loss 40.5583")
+    assert next_command(Reason.FAILED, "r", end.evidence) == "trainctl resume r"
+    assert "once it is mended" in next_command(Reason.FAILED, "r", "exit code 1: boom")

@@ -383,3 +383,16 @@ def test_a_retry_waits_for_the_newest_and_leaves_the_rest_to_its_successor(groun
     ground.settle(agent)
     assert ground.names("pushed") == ["step-1.pt"]
     assert upkeep.HASH_SECONDS < upkeep.SEND_SECONDS
+
+
+def test_for_the_best_by_a_metric_that_none_has_nothing_goes_and_that_is_said(ground: Ground):
+    ground.job["retention"] = {"keep_best": "1:los:min"}
+    for number in range(6):
+        ground.save(f"step-{number}.pt", str(number), OLD + number)
+    agent = ground.agent()
+    ground.look(agent)
+    agent.finish(lambda: True, last=True)
+    assert len(os.listdir(ground.run.checkpoints)) == 6
+    (said,) = ground.told("prune_failed")
+    assert said["why"].startswith("no checkpoint here has los")
+    assert said["why"].endswith("nothing is removed")

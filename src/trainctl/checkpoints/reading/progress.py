@@ -26,7 +26,7 @@ _STEPS = (
     "trainer.global_step",
 )
 _EPOCHS = ("epoch", "current_epoch", "epochs", "last_epoch", "meta.epoch", "trainer.epoch")
-_LOSSES = ("loss", "train_loss", "training_loss", "last_loss", "val_loss", "valid_loss")
+_LOSSES = ("loss", "train_loss", "training_loss", "last_loss")
 _FOLDERS = ("metrics.", "train_metrics.", "val_metrics.", "results.")
 _BETTER = {
     "max": frozenset(

@@ -47,20 +47,29 @@ def diff_command(before: str, after: str, *, values: bool, as_json: bool) -> int
     if as_json:
         output.print_json("checkpoint.diff", to_json(found))
     else:
-        _print(found)
+        _print(found, _heads(before, after))
     return 0 if found.difference.is_alike else 1
 
 
-def _print(found: Compared) -> None:
+def _heads(before: str, after: str) -> tuple[str, str]:
+    """The two by their last names, where those tell one from the other."""
+    short = [os.path.basename(text.rstrip("/")) for text in (before, after)]
+    one, other = (before, after) if short[0] == short[1] else short
+    return f"A: {one}", f"B: {other}"
+
+
+def _print(found: Compared, heads: tuple[str, str]) -> None:
     from trainctl.checkpoints.diff import HEAD
 
     difference = found.difference
     facts = [fact for fact in difference.facts if fact.name in HEAD or not fact.is_equal]
     rows = [
         [fact.name, _told(fact.before), _told(fact.after), "" if fact.is_equal else "differs"]
-        for fact in facts
+        for fact in facts[:_SHOWN]
     ]
-    output.table(("", "A", "B", ""), rows)
+    output.table(("", *heads, ""), rows)
+    if len(facts) > _SHOWN:
+        output.line(f"and {len(facts) - _SHOWN} values more that differ (--json)")
     if len(facts) < len(difference.facts):
         output.line(f"{len(difference.facts) - len(facts)} other values are equal (--json)")
     for line in [*_changes(difference), *_content(found)]:

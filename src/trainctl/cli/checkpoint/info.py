@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HELP = """\
 Show what a checkpoint holds: step, metrics, tensors, what resuming it takes, what loading it
 would import. Only headers are read; nothing is unpickled, no framework is needed.
-Of a run it is the newest; left out, it is that of the newest run.
+Of a run it is the newest, or RUN/NAME or RUN/STEP; left out, it is that of the newest run.
 
 \b
 Examples:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trainctl.cli import output, stand
+from trainctl.cli.checkpoint import naming
 from trainctl.cli.checkpoint.meter import Meter
 from trainctl.errors import UsageError
 from trainctl.telemetry.escapes import neutralise
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from trainctl.control.checkpoints import Target
 
 _NEXT = {
-    "path": "trainctl checkpoint list --recursive PATH",
-    "run": "trainctl show, which tells where it looks for them",
+    "path": "trainctl checkpoint list --recursive {}",
     "url": "trainctl checkpoint push PATH",
 }
 SORTS = ("step", "age", "size", "name")
@@ -31,6 +31,7 @@ List checkpoints: of a folder, of a run, of a store. Left out: of the newest run
 current folder where there is no run yet.
 
 A folder is searched by names, four folders deep; nothing is loaded, no framework is needed.
+What a list of a run calls NAME, of step 400, is typed as RUN/NAME or RUN/400.
 VERIFIED says whether a manifest stands for every byte: `no` has none yet, `changed` was written
 to since; trainctl checkpoint verify tells more.
 
@@ -104,16 +105,35 @@ def _print(target: Target, listing: Listing, best: Metric | None, *, is_left_out
     for note in listing.notes:
         output.note(f"trainctl: {neutralise(note)}")
     if not listing.shown:
-        output.note(f"no checkpoints in {neutralise(_told(target))}")
-        output.note(f"  next: {_NEXT[target.kind]}")
+        _nothing(target)
         return
     metric = best.name.upper() if best else "METRIC"
     heads = ("NAME", "STEP", metric, "SIZE", "VERIFIED", "AGE", "FORMAT", "EPOCH", "PINNED")
     now = time.time()
-    rows = [cells(shown, best, now) for shown in listing.shown]
+    places = [naming.Place(shown.name, shown.look.path) for shown in listing.shown]
+    named = naming.names(target, places)
+    rows = [
+        [name, *cells(shown, best, now)[1:]]
+        for name, shown in zip(named, listing.shown, strict=True)
+    ]
     output.table((*heads, "WHERE", "COMPLETE"), rows, styles=STYLES)
     if listing.total > len(rows):
         output.note(f"{listing.total - len(rows)} more: --limit N or --all")
+
+
+def _nothing(target: Target) -> None:
+    """Of a run, also where it was looked for."""
+    output.note(f"no checkpoints in {neutralise(_told(target))}")
+    if target.kind != "run":
+        output.note(f"  next: {_NEXT[target.kind].format(target.text)}")
+        return
+    from trainctl.records import job as jobs
+
+    job = jobs.read(target.run)
+    folders = [stand.near(os.path.join(job.cwd, one)) for one in job.checkpoint_dirs]
+    folders.append(stand.near(target.run.checkpoints))
+    output.note(f"  it was looked for in {neutralise(', '.join(dict.fromkeys(folders)))}")
+    output.note(f"  next: trainctl show {target.text}")
 
 
 def _told(target: Target) -> str:
@@ -156,7 +176,9 @@ def _measure(shown: Shown, best: Metric | None) -> str:
     if facts.best:
         return f"{facts.best[0]} {float(facts.best[1]):.4g}"
     if facts.loss is not None:
-        return f"loss {facts.loss:.4g}"
+        own = (name for name, value in facts.metrics.items() if value == facts.loss)
+        name = "loss" if "loss" in facts.metrics else next(own, "loss")
+        return f"{name} {facts.loss:.4g}"
     return next((f"{name} {value:.4g}" for name, value in facts.metrics.items()), "-")
 
 

@@ -10,11 +10,13 @@ from trainctl.cli import output, stand
 from trainctl.telemetry.escapes import neutralise
 
 PIN_HELP = """\
-Never prune these checkpoints, whatever rules say; here, or in a store by URL.
+Never prune these checkpoints, whatever rules say; here, or in a store by URL. One of a run may be
+told as RUN/NAME or RUN/STEP.
 
 \b
 Examples:
   trainctl checkpoint pin out/checkpoint-400
+  trainctl checkpoint pin train-7f/400
   trainctl checkpoint pin s3://bucket/checkpoints/runs/train-7f3k/1-400-0a1b2c3d4e5f
 """
 UNPIN_HELP = """\

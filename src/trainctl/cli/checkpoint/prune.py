@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from trainctl.cli import output, stand
+from trainctl.cli.checkpoint import naming
 from trainctl.errors import TrainctlError, UsageError
 from trainctl.telemetry.escapes import neutralise
 
 if TYPE_CHECKING:
-    from trainctl.control.checkpoints import Ground
+    from trainctl.control.checkpoints import Ground, Target
     from trainctl.control.pruning import Judged, Outcome, Plan
     from trainctl.kit.retention import Policy
 
@@ -51,9 +53,9 @@ def prune_command(where: str | None, *, yes: bool, as_json: bool, **rules: Any) 
 
     ground = checkpoints.ground(stand.folder(), dict(os.environ))
     target = checkpoints.resolve(ground, where)
-    planned = pruning.plan(ground, target, _policy(ground, rules))
+    planned = pruning.plan(ground, target, _policy(ground, rules, where))
     if not as_json:
-        _print(planned)
+        _print(target, planned)
     done = pruning.carry_out(planned, lambda _: None) if yes else []
     failed = [one for one in done if one.why]
     if as_json:
@@ -69,7 +71,7 @@ def prune_command(where: str | None, *, yes: bool, as_json: bool, **rules: Any) 
     return 0
 
 
-def _policy(ground: Ground, rules: dict[str, Any]) -> Policy:
+def _policy(ground: Ground, rules: dict[str, Any], where: str | None) -> Policy:
     """The rules of the command line; where it has none, those of the settings."""
     from trainctl.control import keeping
     from trainctl.control.wiring import connect
@@ -80,27 +82,35 @@ def _policy(ground: Ground, rules: dict[str, Any]) -> Policy:
         settings = settings._replace(**dict.fromkeys(_RULES)).with_flags(given, ground.cwd)
     policy = keeping.policy_of(settings)
     if policy.says_nothing:
+        named = f" {shlex.quote(where)}" if where else ""
         raise UsageError(
             "no rule says what to keep, so nothing would go",
-            hint="trainctl checkpoint prune --keep-last 3",
+            hint=f"trainctl checkpoint prune{named} --keep-last 3",
         )
     return policy
 
 
-def _print(planned: Plan) -> None:
+def _print(target: Target, planned: Plan) -> None:
     if not planned.judged:
         output.note(f"no checkpoints in {neutralise(planned.of)}")
         return
     now = time.time()
-    rows = [_cells(one, now) for one in planned.judged]
+    places = [naming.Place(one.name, _path(target, one)) for one in planned.judged]
+    named = naming.names(target, places)
+    rows = [[name, *_cells(one, now)] for name, one in zip(named, planned.judged, strict=True)]
     heads = ("NAME", "STEP", "SIZE", "AGE", "FATE", "WHY")
     output.table(heads, rows, styles=("", "right", "right", "right", "", ""))
+
+
+def _path(target: Target, one: Judged) -> str:
+    """Of one in a store, whose place is its key there, the whole."""
+    root = target.path.rpartition("/runs/")[0] or target.path.rstrip("/").removesuffix("/runs")
+    return f"{root}/{one.place}" if target.kind == "url" else one.place
 
 
 def _cells(one: Judged, now: float) -> list[str]:
     kept = one.kept
     return [
-        one.name,
         "-" if kept.step is None else str(kept.step),
         output.size(kept.size),
         output.age(now - kept.made),

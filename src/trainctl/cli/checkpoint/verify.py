@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,13 +15,15 @@ from trainctl.telemetry.escapes import neutralise
 
 if TYPE_CHECKING:
     from trainctl.checkpoints.verify import Finding, Verified
+    from trainctl.control.checkpoints import Ground
 
 HELP = """\
 Check that checkpoints are whole: structure, then every byte against the manifest, or, where there
 is none yet, against the format's own checksums. One that passes without a manifest gets one.
 
-WHAT is a checkpoint, a folder with some, a run (all of its own), or a URL; left out, the newest
-run. Exit code 0: all are whole; 1: one is damaged or not complete.
+WHAT is a checkpoint, a folder with some, a run (all of its own), one of a run as RUN/NAME or
+RUN/STEP, or a URL; left out, the newest run. Exit code 0: all are whole; 1: one is damaged or
+not complete.
 
 \b
 Examples:
@@ -56,8 +59,20 @@ def verify_command(what: tuple[str, ...], *, deep: bool, renew: bool, as_json: b
     elif not whole:
         damaged = sum(1 for one in done if one.findings)
         output.note(f"{damaged} of {output.counted(len(done), 'checkpoint')} cannot be trusted")
-        output.note("  try: trainctl resume, which passes it over, or trainctl checkpoint pull")
+        output.note(f"  try: {_next(where, [one for one in done if one.findings])}")
     return 0 if whole else 1
+
+
+def _next(where: Ground, damaged: Sequence[Verified]) -> str:
+    """Where a run made the first of them, that run goes on from an older one."""
+    from trainctl.kit import manifest
+
+    path = damaged[0].path
+    filed = damaged[0].manifest or manifest.read(where.home.manifests, path)
+    run = filed.about.run if filed is not None else None
+    if run is not None and "://" not in path and os.path.isdir(where.home.run(run).path):
+        return f"trainctl resume {run}, which passes it over, or trainctl checkpoint pull"
+    return "an older one: trainctl checkpoint list, or a copy: trainctl checkpoint pull"
 
 
 def _print(one: Verified) -> None:
@@ -66,13 +81,17 @@ def _print(one: Verified) -> None:
         output.line(f"{path}  NOT WHOLE  {output.size(one.bytes)}  {one.format}")
         for finding in one.findings:
             output.line(f"  {neutralise(finding.what)}")
-        if one.was_rewritten:
+        if one.was_rewritten and one.is_sound:
             path = neutralise(shlex.quote(stand.near(one.path)))
             output.line("  it was written to since its manifest was made; where that was meant:")
             output.line(f"  trainctl checkpoint verify --renew {path}")
         return
-    held = " and ".join(one.checked)
-    output.line(f"{path}  whole  {output.size(one.bytes)}  {one.format}  by {held}")
+    if one.checked:
+        held = " and ".join(one.checked)
+        output.line(f"{path}  whole  {output.size(one.bytes)}  {one.format}  by {held}")
+    else:
+        output.line(f"{path}  hashed  {output.size(one.bytes)}: its format is not known, so there")
+        output.line("  is nothing to hold it against yet")
     if one.was_made and one.manifest is not None:
         output.line(f"  it has a manifest now: {one.manifest.id[:12]}")
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from trainctl.checkpoints.catalogue import Mark
 from trainctl.checkpoints.looking import Look, Looker
 from trainctl.checkpoints.ordering import Metric
+from trainctl.errors import NotFoundError
 
 HERE, KEPT, STORE, BOTH = "here", "kept", "store", "both"
+_NAMED = 12  # metrics that a message names
 
 
 class Wanted(NamedTuple):
@@ -67,13 +70,36 @@ def looks(
 
 
 def ranked(found: list[Shown], wanted: Wanted) -> list[Shown]:
-    """The best first where that is asked; by age, the exact one of what is shown."""
+    """The best first where that is asked; by age, the exact one of what is shown.
+
+    Raises NotFoundError where none has the metric that is asked for.
+    """
     best = wanted.best
     if best is not None:
+        if found and all(measured(one.look, best.name) is None for one in found):
+            raise lacking(best.name, (name for one in found for name in _measures(one.look)))
         found.sort(key=lambda one: best.rank(measured(one.look, best.name)))
     elif wanted.sort == "age":
         found.sort(key=lambda one: -one.look.mtime)
     return found[: wanted.limit]
+
+
+def lacking(metric: str, known: Iterable[str]) -> NotFoundError:
+    """What to say where no checkpoint has this metric. known: those that they have."""
+    there = list(dict.fromkeys(known))
+    text = f"no checkpoint here has {metric}"
+    if not there:
+        return NotFoundError(f"{text}, nor any other metric", hint="trainctl checkpoint info PATH")
+    more = f" and {len(there) - _NAMED} more" if len(there) > _NAMED else ""
+    close = difflib.get_close_matches(metric, there, 1)
+    hint = f"did you mean {close[0]}?" if close else "trainctl checkpoint info PATH"
+    return NotFoundError(f"{text}; they have {', '.join(there[:_NAMED])}{more}", hint=hint)
+
+
+def _measures(look: Look) -> list[str]:
+    facts = look.facts
+    best = [str(facts.best[0])] if facts.best else []
+    return [*facts.metrics, *best, *([] if facts.loss is None else ["loss"])]
 
 
 def measured(look: Look, name: str) -> float | None:

@@ -43,8 +43,9 @@ def of_run(
     shown = [_shown(by_path[look.path], look, run, job, pushed) for look in there]
     here = {str(by_path[path].found.path) for path in by_path}
     away = [_away(event, job) for event in pushed.values() if event["path"] not in here]
+    away.sort(key=lambda one: (one.attempt or 0, one.look.facts.step or 0), reverse=True)
     notes = _notes(job, run) if pushed else []
-    return Listing(ranked([*shown, *reversed(away)], wanted), len(found) + len(away), notes)
+    return Listing(ranked([*shown, *away], wanted), len(found) + len(away), notes)
 
 
 def _sorted(found: list[Candidate], wanted: Wanted) -> list[Candidate]:

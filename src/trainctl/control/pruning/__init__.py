@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from trainctl.control import stores
+from trainctl.control.catalogue.rows import lacking
 from trainctl.control.checkpoints import RUN, URL, Ground, Target
 from trainctl.control.pruning.plan import Judged, Plan
 from trainctl.errors import TrainctlError
-from trainctl.kit import removing
+from trainctl.kit import removing, retention
 from trainctl.kit.retention import Policy
 from trainctl.kit.stores.protocol import StoreError
 
@@ -25,9 +26,18 @@ class Outcome(NamedTuple):
 def plan(where: Ground, target: Target, policy: Policy) -> Plan:
     """What would go and what would stay, with reasons; nothing is changed.
 
-    Raises UsageError for what holds no checkpoints but is one.
+    Raises UsageError for what holds no checkpoints but is one, NotFoundError where none has the
+    metric by which the best are to stay.
     """
-    now = time.time()
+    planned = _plan(where, target, policy, time.time())
+    there = [one.kept for one in planned.judged]
+    rule = retention.unmeasured(there, policy) if there else None
+    if rule is not None:
+        raise lacking(rule.metric, (name for one in there for name in one.metrics))
+    return planned
+
+
+def _plan(where: Ground, target: Target, policy: Policy, now: float) -> Plan:
     if target.kind == RUN:
         from trainctl.control.pruning import here
 

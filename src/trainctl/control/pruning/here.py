@@ -84,12 +84,13 @@ class _Disk:
         if shown.where == KEPT and self._is_watched(found.path):
             reasons.append("kept by the agent, which lives")
         if shown.where != KEPT and found.step is None:
-            reasons.append(retention.PASSING)
+            reasons.append(retention.NAMELESS)
         filed = manifest.read(self._home.manifests, found.path)
         about = filed.about if filed is not None else manifest.About()
         step = facts.step if facts.step is not None else about.step
         attempt = shown.attempt if shown.attempt is not None else about.attempt
-        metrics = {**facts.metrics, **about.metrics}
+        loss = {} if facts.loss is None else {"loss": facts.loss}
+        metrics = {**loss, **facts.metrics, **about.metrics}
         since = self._first_nan(about.run, attempt)
         return Kept(
             key=found.path,

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.fakes import checkpoints
 from tests.unit.cli.conftest import Trainctl
+from trainctl.kit import manifest
+from trainctl.kit.stores import shelf
+from trainctl.kit.stores.folder import FolderStore
 
 LAYERS = {f"net.{n}.{name}": shape for n in range(6) for name, shape in
     (("weight", (4, 4)), ("bias", (4,)))}  # fmt: skip
@@ -164,3 +170,36 @@ def test_metrics_that_are_no_number_make_no_broken_json(project: Path, trainctl:
     for words in (["list"], ["info", "checkpoint-7"], ["diff", "checkpoint-7", "checkpoint-7"]):
         out = trainctl("checkpoint", *words, "--json").out
         json.loads(out, parse_constant=refuse)
+
+
+@pytest.mark.parametrize("command", ["info", "verify"])
+def test_where_no_run_is_one_has_to_be_named(project: Path, trainctl: Trainctl, command: str):
+    (project / "letters.txt").write_text("private")
+    answer = trainctl("checkpoint", command)
+    assert answer.code == 4
+    assert "there is no run yet" in answer.err
+    assert f"trainctl checkpoint {command} PATH" in answer.err
+    assert not (project.parent / "state/manifests").exists()
+
+
+def test_a_store_is_no_checkpoint(project: Path, trainctl: Trainctl):
+    path = checkpoints.safetensors(project / "made/step_7.safetensors", LAYERS)
+    shelf.push(FolderStore(str(project / "store")), manifest.make(str(path)))
+    answer = trainctl("checkpoint", "info", "store")
+    assert answer.code == 2
+    assert "a store with 1 checkpoint" in answer.err
+    assert "trainctl checkpoint list store" in answer.err
+    listed = trainctl("checkpoint", "list", "store")
+    (typed,) = [line for line in listed.err.splitlines() if "to name one" in line]
+    assert trainctl(*typed.split("trainctl ")[1].split()).code == 0
+
+
+def test_two_of_different_kinds_are_told_in_one_screen(project: Path, trainctl: Trainctl):
+    for name, letter in (("one.pt", "a"), ("other.pt", "b")):
+        values = {f"{letter}{number}": number for number in range(60)}
+        checkpoints.torch_zip(project / name, pickle.dumps(values, protocol=2))
+    out = trainctl("checkpoint", "diff", "one.pt", "other.pt").out
+    assert "A: one.pt" in out
+    assert "B: other.pt" in out
+    assert "values more that differ (--json)" in out
+    assert len(out.splitlines()) < 30

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import time
 from pathlib import Path
 
@@ -205,3 +206,43 @@ def test_every_order_lists_the_same(project: Path, trainctl: Trainctl, sort: str
     assert sorted(listed) == [f"step_{n}.safetensors" for n in (1, 10, 2)]
     if sort in ("step", "size"):
         assert listed[0] == "step_10.safetensors"
+
+
+def test_a_metric_that_none_has_is_refused_with_those_there_are(project: Path, trainctl: Trainctl):
+    history = [{"eval_loss": 0.5, "step": 1}]
+    checkpoints.trainer(project / "out/checkpoint-1", 1, log_history=history)
+    answer = trainctl("checkpoint", "list", "out", "--best", "eval_los")
+    assert answer.code == 4
+    assert "no checkpoint here has eval_los; they have eval_loss" in answer.err
+
+
+def test_what_was_just_verified_is_complete_however_fresh(project: Path, trainctl: Trainctl):
+    (project / "out").mkdir()
+    (project / "out/step_1.npz").write_bytes(b"just now")
+    checkpoints.trainer(project / "out/checkpoint-1", 1)
+    before = trainctl("checkpoint", "list", "out", "--json").data["checkpoints"]
+    assert "changed less than 2 s ago" in [row["why_incomplete"] for row in before]
+    trainctl("checkpoint", "verify", "out/checkpoint-1")
+    rows = trainctl("checkpoint", "list", "out", "--json").data["checkpoints"]
+    (row,) = [row for row in rows if row["name"] == "checkpoint-1"]
+    assert (row["complete"], row["verified"]) == (True, True)
+
+
+def test_the_metric_is_called_by_its_own_name(project: Path, trainctl: Trainctl):
+    pickled = pickle.dumps({"val_loss": 0.25, "step": 3}, protocol=2)
+    checkpoints.torch_zip(project / "step-3.pt", pickled)
+    (row,) = trainctl("checkpoint", "list", ".").out.splitlines()[1:]
+    assert "val_loss 0.25" in row
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("show", "info"), ("ls", "list"), ("verfy", "verify")]
+)
+def test_another_word_for_a_command_is_understood(trainctl: Trainctl, word: str, meant: str):
+    answer = trainctl("checkpoint", word)
+    assert (answer.code, f"did you mean trainctl checkpoint {meant}?" in answer.err) == (2, True)
+
+
+def test_without_a_command_there_is_help(trainctl: Trainctl):
+    answer = trainctl("checkpoint")
+    assert (answer.code, "Commands:" in answer.out, answer.err) == (0, True, "")

@@ -112,7 +112,7 @@ def test_what_is_open_young_linked_overwritten_or_not_whole_stays(out: Path, tra
     assert told["step-1"] == ["best leads to it"]
     assert told["step-2"] == ["open in a process"]
     assert told["step-7"][0] == "younger than an hour"
-    assert told["last"] == ["its script overwrites it, and may look for it"]
+    assert told["last"] == ["its name tells no step: a script may look for it"]
     assert "not whole" in told["step-0"][0]
     assert told["step-3"] == told["step-4"] == []
     gone = {"step-3", "step-4"}
@@ -198,3 +198,17 @@ def test_nothing_to_prune_is_said(project: Path, home: Home, trainctl: Trainctl)
     (project / "empty").mkdir()
     answer = trainctl("checkpoint", "prune", "empty", "--keep-last", "1")
     assert (answer.code, "no checkpoints in" in answer.err) == (0, True)
+
+
+def test_a_metric_that_none_has_removes_nothing(out: Path, trainctl: Trainctl):
+    rules = ("--keep-last", "1", "--keep-best", "2:val_los:min")
+    answer = trainctl("checkpoint", "prune", "out", *rules, "--yes")
+    assert answer.code == 4
+    assert "no checkpoint here has val_los; they have val_loss" in answer.err
+    assert "did you mean val_loss?" in answer.err
+    assert len(names(out)) == 6
+
+
+def test_what_is_asked_for_again_names_the_same_place(out: Path, trainctl: Trainctl):
+    answer = trainctl("checkpoint", "prune", "out")
+    assert "try: trainctl checkpoint prune out --keep-last" in answer.err

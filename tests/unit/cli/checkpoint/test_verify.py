@@ -151,3 +151,31 @@ def test_a_store_in_a_folder_is_read_and_damage_in_it_found(project: Path, train
     flip(project / "store" / key / "data/step_7.safetensors", 3_000_000)
     (one,) = trainctl("checkpoint", "verify", "store", "--json").data["checkpoints"]
     assert one["findings"][0]["tensors"] == ["net.0.weight", "net.1.weight"]
+
+
+def test_of_an_unknown_format_nothing_is_claimed(project: Path, trainctl: Trainctl):
+    (project / "train.py").write_text("print('hello')")
+    answer = trainctl("checkpoint", "verify", "train.py")
+    assert answer.code == 0
+    assert "hashed" in answer.out
+    assert "its format is not known" in answer.out
+    assert "whole" not in answer.out
+    assert "by manifest" in trainctl("checkpoint", "verify", "train.py").out
+
+
+def test_a_folder_of_anything_is_not_taken_for_a_checkpoint(project: Path, trainctl: Trainctl):
+    (project / "letters").mkdir()
+    (project / "letters/one.txt").write_text("private")
+    answer = trainctl("checkpoint", "verify", "letters")
+    assert (answer.code, "there is no checkpoint in letters" in answer.err) == (4, True)
+    assert not (project.parent / "state/manifests").exists()
+
+
+def test_what_is_cut_is_not_offered_to_be_taken_as_right(project: Path, trainctl: Trainctl):
+    path = checkpoints.safetensors(project / "a.safetensors", SHAPES)
+    trainctl("checkpoint", "verify", "a.safetensors")
+    os.truncate(path, path.stat().st_size - 4)
+    answer = trainctl("checkpoint", "verify", "a.safetensors")
+    assert "NOT WHOLE" in answer.out
+    assert "--renew" not in answer.out
+    assert "trainctl resume" not in answer.err
