@@ -125,3 +125,9 @@ def test_rerun_takes_another_python(trainctl: CommandLine):
 
     assert done.code == 4
     assert "--python /nope" in done.err
+
+
+def test_info_shows_the_newest_that_the_store_has(bare: CommandLine):
+    shown = bare.ok("checkpoint", "info", "fit").out
+
+    assert "store/runs/fit/1-3-" in shown.splitlines()[0]

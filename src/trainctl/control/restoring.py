@@ -111,8 +111,9 @@ def _asking(run: RunFolder) -> Generator[None]:
             yield
     except (ProviderError, CredentialsError) as error:
         first = f"{error.hint.rstrip('?.')}? " if error.hint else ""
+        missing = f"what {run.name} would go on from is not here, nor can its store be asked"
         raise type(error)(
-            f"what {run.name} would go on from is not here, nor can its store be asked: {error.message}",
+            f"{missing}: {error.message}",
             hint=f"{first}trainctl resume --from PATH {run.name}, "
             f"or from the beginning: trainctl rerun {run.name}",
         ) from error
