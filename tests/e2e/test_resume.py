@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import pytest
 
@@ -49,8 +50,8 @@ def test_later_resumes_keep_what_was_added_until_told_not_to(stopped: CommandLin
 def test_a_checkpoint_is_wanted_by_step_path_best_or_last(
     stopped: CommandLine, wanted: str, first: int
 ):
-    best = stopped.project / "out" / "best.pt"
-    best.write_text((stopped.project / "out" / "step_2.pt").read_text())
+    best, of = stopped.project / "out" / "best.pt", stopped.project / "out" / "step_2.pt"
+    shutil.copy2(of, best)
 
     assert f"resumed at {first}" in stopped.ok("resume", "--from", wanted, "base").out
 
@@ -166,12 +167,72 @@ def test_behind_two_dashes_everything_is_the_scripts(stopped: CommandLine):
     assert "unrecognized arguments: --from 2" in done.out
 
 
-def test_a_script_that_cannot_be_told_is_said(trainctl: CommandLine):
+def test_a_script_that_shows_no_way_to_go_on_is_refused_unless_it_is_forced(trainctl: CommandLine):
     trainctl.write("deaf.py", "open('out/step_1.pt', 'w').write('x')")
     trainctl.write("out/.keep", "")
-    trainctl.ok("run", "deaf.py")
+    trainctl.ok("run", "--name", "base", "deaf.py")
+    done = trainctl("resume", "base")
+
+    assert done.code == 5
+    assert "deaf.py shows no way to go on from step_1.pt: it would begin anew" in done.err
+    assert 'torch.load(os.environ["TRAINCTL_RESUME_FROM"])' in done.err
+    assert "trainctl resume --force base" in done.err
+    assert len(trainctl.show("base")["attempts"]) == 1
+    forced = trainctl.ok("resume", "--force", "base").err
+    assert "only the variable TRAINCTL_RESUME_FROM names it" in forced
+
+
+def test_a_program_that_cannot_be_read_goes_on_with_a_word(trainctl: CommandLine):
+    trainctl.write("out/.keep", "")
+    trainctl.ok("run", "bash", "-c", "echo x > out/step_1.pt")
 
     assert "only the variable TRAINCTL_RESUME_FROM names it" in trainctl.ok("resume").err
+
+
+def test_a_script_that_would_begin_anew_is_said_where_it_is_retried(trainctl: CommandLine):
+    trainctl.write("deaf.py", "print('x')")
+    told = "deaf.py shows no way to go on from a checkpoint: a retry begins it anew"
+
+    assert told in trainctl.ok("run", "--retries", "1", "deaf.py").err
+    assert told not in trainctl.ok("run", "deaf.py").err
+    assert told not in trainctl.ok("run", "--retries", "1", "train.py", "--steps", "1").err
+
+
+BY_NAME = """\
+import json, os, sys
+LAST = "out/last.pt"
+first = json.load(open(LAST))["step"] + 1 if os.path.exists(LAST) else 1
+print("begins at", first)
+for step in range(first, int(sys.argv[1]) + 1):
+    for path in (LAST, f"out/step_{step}.pt"):
+        with open(path, "w") as file:
+            json.dump({"step": step}, file)
+"""
+
+
+def test_a_script_that_loads_its_last_by_name_gets_past_a_cut_one(trainctl: CommandLine):
+    trainctl.write("out/.keep", "")
+    trainctl.write("named.py", BY_NAME)
+    trainctl.ok("run", "--name", "base", "named.py", "3")
+    last = trainctl.project / "out" / "last.pt"
+    last.write_text('{"ste')
+    os.utime(last, (os.stat(last).st_atime, os.stat(last).st_mtime + 1))
+    done = trainctl.ok("resume", "--as-recorded", "base")
+
+    assert "last.pt is set aside as .last.pt.set-aside" in done.err
+    assert "begins at" in done.out
+
+
+def test_what_others_write_later_into_its_folders_is_not_the_runs(stopped: CommandLine):
+    stopped.ok("run", "--resume", "out/step_3.pt", "train.py", "--steps", "6")
+    (stopped.project / "out" / "step_9.pt").write_text('{"step": 9}')
+    listed = json.loads(stopped.ok("checkpoint", "list", "--json", "base").out)
+    done = stopped.ok("resume", "base", "--steps", "4")
+
+    assert [name for name in ("step_3", "step_6", "step_9") if name in json.dumps(listed)] == [
+        "step_3"
+    ]
+    assert steps(done) == ["resumed at 4", "step 4"]
 
 
 def test_a_run_that_shall_never_resume_begins_anew(trainctl: CommandLine):

@@ -22,6 +22,7 @@ from trainctl.control import (
     journal,
     keeping,
     staging,
+    untold,
     versions,
 )
 from trainctl.control.beginning import Beginning
@@ -87,7 +88,8 @@ def start(here: Here, request: Request, settings: Settings) -> Started:
     begun = beginning.find(here, request.resume, run, request.pace)
     job = _job(here, request, settings, command, run.name)
     job = job._replace(resume={**job.resume, "begun": begun.to_json(request.resume)})
-    notices = [*_notices(here, job), *begun.words(run.name)]
+    notices = [*_notices(here, job), *untold.warned(job.source, job.resume, job.retries)]
+    notices += [*begun.words(run.name)]
     offers = list(here.platforms[request.platform].offers(job))
     if not offers:
         raise RefusedError("this machine cannot run this job", hint="trainctl doctor")
@@ -171,9 +173,8 @@ def _job(here: Here, request: Request, settings: Settings, command: Command, nam
         tags=list(settings.tags),
         resume={
             "mode": "never" if request.resume == "never" else "auto",
-            "args": list(hint.args),
             "why": hint.why,
-            "finds": script.finds,
+            **untold.settings(script, hint),
         },
         checkpoint_dirs=list(folders.all),
         asked={"python": settings.python, "checkpoint_dir": settings.checkpoint_dir},

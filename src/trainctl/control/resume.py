@@ -10,7 +10,17 @@ from typing import Any, NamedTuple
 from trainctl.checkpoints.scripts.resume import ResumeHint, resume_arguments
 from trainctl.checkpoints.scripts.script import Script, read_script
 from trainctl.config import load
-from trainctl.control import attempts, cards, code, environment, journal, lookup, picking, speaking, untold
+from trainctl.control import (
+    attempts,
+    cards,
+    code,
+    environment,
+    journal,
+    lookup,
+    picking,
+    speaking,
+    untold,
+)
 from trainctl.control.launch import Request, Started, start, wait_seconds
 from trainctl.control.picking import Picked
 from trainctl.control.wiring import Here
@@ -30,8 +40,9 @@ class Wish(NamedTuple):
 
     wanted: `last`, `best`, a step or a path; None takes the newest checkpoint of this run that
     holds, or begins anew where there is none. as_recorded: leave out what earlier resumes have
-    added. force: start a script that shows no way to go on. wait: seconds to wait for GPU cards; None refuses at once. pace: told of what is hashed;
-    tell: told what speaks against it, before anything starts.
+    added. force: start a script that shows no way to go on. wait: seconds to wait for GPU cards;
+    None refuses at once. pace: told of what is hashed; tell: told what speaks against it, before
+    anything starts.
     """
 
     wanted: str | None = None

@@ -23,7 +23,8 @@ def untold(
     if path is None:
         return []
     if not resume["args"] and not script.finds:
-        if "TRAINCTL_RESUME_FROM" in script.variables:
+        known = [path, *(one.path for one in picked.choice.passed)]
+        if script.is_told or any(aside.looks_for(resume, one) for one in known):
             return []
         return [f"{job.resume['why']}; only the variable TRAINCTL_RESUME_FROM names it"]
     if not picked.named or not aside.finds_by_itself(resume):
@@ -53,7 +54,7 @@ def first(job: Job, path: str) -> list[str]:
     told: list[str] = []
     if aside.finds_by_itself(job.resume):
         told.append(f"{script.name} finds its newest checkpoint by itself: it may take another")
-    elif not hint.args and "TRAINCTL_RESUME_FROM" not in script.variables:
+    elif not hint.args and not script.is_told:
         told.append(f"{hint.why}; only the variable TRAINCTL_RESUME_FROM names it")
     return [*told, *against(job, path, script, hint)]
 

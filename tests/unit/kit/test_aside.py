@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.kit.test_choosing import Bench, keep
+from tests.unit.kit.test_choosing import Bench, flip, keep
 from trainctl.kit import aside, checkpoints, manifest, pins
 from trainctl.kit.manifest import About
 
@@ -134,6 +134,63 @@ def test_a_kept_copy_takes_the_place_of_the_torn_original(bench: Bench):
     assert filed is not None
     assert filed.about == About("base", 1, 10)
     assert manifest.stands(filed, str(original))
+
+
+LAST: dict[str, Any] = {"mode": "auto", "args": [], "names": ["last.pt"]}
+
+
+def cut(bench: Bench) -> Path:
+    """A last.pt that was cut off while it was written again, after that of step 1."""
+    return bench.save("last.pt", 200, TORN)
+
+
+def test_a_script_that_loads_it_by_name_gets_a_copy_of_it_in_its_place(bench: Bench):
+    original = bench.save("last.pt", 90)
+    whole = original.read_bytes()
+    keep(bench, original, 90, step=0)
+    bench.note(bench.run.attempt(1).checkpoints)
+    cut(bench)
+    assert bench.chosen() == "step_1.pt"
+    way = make(bench, LAST)
+
+    assert way.path == str(original)
+    assert original.read_bytes() == whole
+    assert ".last.pt.set-aside" in there(bench)
+    assert "is copied to" in way.told[1]
+
+
+def test_where_no_copy_is_kept_it_begins_without_and_that_is_said(bench: Bench):
+    cut(bench)
+    way = make(bench, LAST)
+
+    assert way.path is None
+    assert there(bench) == [".last.pt.set-aside", "step_1.pt"]
+    assert "no copy of last.pt is kept" in way.told[1]
+
+
+def test_a_copy_that_is_damaged_takes_no_place(bench: Bench):
+    original = bench.save("last.pt", 90)
+    copy = keep(bench, original, 90, step=0)
+    bench.note(bench.run.attempt(1).checkpoints)
+    cut(bench)
+    flip(copy)
+
+    assert make(bench, LAST).path is None
+    assert not original.exists()
+
+
+def test_what_it_does_not_call_by_name_is_left(bench: Bench):
+    cut(bench)
+    way = make(bench, {**LAST, "names": ["data.pt"]})
+
+    assert way == (str(bench.out / "step_1.pt"), [])
+    assert "last.pt" in there(bench)
+
+
+def test_one_that_is_told_a_path_keeps_what_it_could_call_by_name(bench: Bench):
+    cut(bench)
+
+    assert make(bench, {**LAST, "args": ["--resume", "{checkpoint}"]}).told == []
 
 
 @pytest.mark.parametrize(

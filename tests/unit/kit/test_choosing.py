@@ -242,13 +242,13 @@ def test_of_a_nan_after_what_tells_no_step_the_worst_is_assumed(bench: Bench):
     assert bench.chosen() == "nothing"
 
 
-def keep(bench: Bench, original: Path, at: float) -> Path:
+def keep(bench: Bench, original: Path, at: float, step: int = 10) -> Path:
     """A copy as the agent makes it, with the times of what it is a copy of."""
     copy = Path(bench.run.kept) / "10-abcdefabcdef" / original.name
     copy.parent.mkdir(parents=True)
     copy.write_bytes(original.read_bytes())
     os.utime(copy, (START + at, START + at))
-    bench.file(copy, run="base", attempt=1, step=10)
+    bench.file(copy, run="base", attempt=1, step=step)
     return copy
 
 

@@ -7,13 +7,15 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from trainctl.checkpoints.scripts import habits
+from trainctl.checkpoints.scripts import habits, lookouts
 from trainctl.checkpoints.scripts.frameworks import READERS, resumed_names
 from trainctl.checkpoints.scripts.neighbours import imported, reached
 from trainctl.checkpoints.scripts.options import SIZE_LIMIT, Option, Source, as_source, parse
 
 FILES_LIMIT = 20  # local modules that are looked into
+VARIABLE = "TRAINCTL_RESUME_FROM"
 _DEFINES_OPTIONS = (b"add_argument", b"option", b"DEFINE_")
+_GOES_ON = (b"load", b"restore", b"resume", b"ckpt", b"latest", b"checkpoint")
 _OURS = re.compile(rb"TRAINCTL_[A-Z_]+")
 
 
@@ -23,7 +25,8 @@ class Script(NamedTuple):
     name: as messages call it. variables: those of ours (TRAINCTL_...) that it mentions.
     resumed: the names whose values it hands to a trainer to go on from, as `ckpt` in
     `trainer.fit(model, ckpt_path=args.ckpt)`. imports: packages, by their first names. finds: it
-    looks for its newest checkpoint by itself.
+    looks for its newest checkpoint by itself. names: the checkpoints that it looks for by name.
+    is_read: it is Python, and was understood.
     """
 
     name: str = ""
@@ -32,6 +35,13 @@ class Script(NamedTuple):
     resumed: frozenset[str] = frozenset()
     imports: frozenset[str] = frozenset()
     finds: bool = False
+    names: frozenset[str] = frozenset()
+    is_read: bool = False
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it reads the variable that names the checkpoint."""
+        return VARIABLE in self.variables
 
 
 NO_SCRIPT = Script()
@@ -49,16 +59,23 @@ def read_script(path: str | None) -> Script:
     source = parse(text)
     if source is None:
         return Script(name, variables=ours)
-    options = _options(source)
+    options, sources, resumed = _options(source), [source], resumed_names(source)
     for helper in _helpers(source, os.path.dirname(path)):
-        options += helper
+        options += helper.options
+        ours |= helper.variables
+        if helper.source is not None:
+            sources.append(helper.source)
+            resumed |= resumed_names(helper.source)
+    is_told = VARIABLE in ours
     return Script(
         name,
         tuple(options),
         ours,
-        resumed_names(source),
+        resumed,
         habits.imports(source),
-        habits.finds_newest(source),
+        any(map(habits.finds_newest, sources)) or (not is_told and lookouts.searches(sources)),
+        frozenset() if is_told else lookouts.names_in(sources),
+        is_read=True,
     )
 
 
@@ -109,11 +126,23 @@ def _read(path: str) -> bytes:
         return b""
 
 
-def _helpers(script: Source, folder: str) -> Iterator[list[Option]]:
-    """The options that modules beside the script define in what the script takes from them."""
+class _Helper(NamedTuple):
+    """What a module beside the script adds; source: where it may tell how the script goes on."""
+
+    options: list[Option]
+    variables: frozenset[str]
+    source: Source | None = None
+
+
+def _helpers(script: Source, folder: str) -> Iterator[_Helper]:
+    """The modules beside the script, as far as the script takes something from them."""
     for path, names in list(imported(script, folder).items())[:FILES_LIMIT]:
-        helper = _read(path)
-        if any(word in helper for word in _DEFINES_OPTIONS):
-            source = parse(helper)
-            if source is not None:
-                yield _options(as_source(reached(source.tree, names)))
+        text = _read(path)
+        ours = frozenset(match.decode() for match in _OURS.findall(text))
+        defines = any(word in text for word in _DEFINES_OPTIONS)
+        source = parse(text) if defines or any(word in text for word in _GOES_ON) else None
+        if source is None:
+            yield _Helper([], ours)
+        else:
+            taken = as_source(reached(source.tree, names))
+            yield _Helper(_options(taken) if defines else [], ours, taken)
