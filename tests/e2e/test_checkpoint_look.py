@@ -178,6 +178,9 @@ def test_names_that_lie_elsewhere_are_short_and_can_be_typed(trainctl: CommandLi
         assert told["path"] == str(folder / "step_2.safetensors")
         assert trainctl.ok("checkpoint", "verify", typed).code == 0
         trainctl.ok("checkpoint", "pin", typed)
+    store = str(trainctl.project / "store")
+    pushed = trainctl.ok("checkpoint", "push", f"{name}/2", "--to", store, "--json").data
+    assert [one["step"] for one in pushed["checkpoints"]] == [2]
     wrong = trainctl("checkpoint", "info", f"{name}/7")
     assert (wrong.code, f"run {name} has no checkpoint '7'" in wrong.err) == (4, True)
 

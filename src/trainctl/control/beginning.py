@@ -56,7 +56,7 @@ class Beginning(NamedTuple):
 
 
 def find(here: Here, asked: str, run: RunFolder, pace: Pace | None = None) -> Beginning:
-    """What `--resume` means: `auto`, `never`, a path, a run, or the URL of a store.
+    """What `--resume` means: `auto`, `never`, a path, a run, RUN/NAME, or a URL.
 
     "Latest" is resolved now. Raises NotFoundError where there is none, RefusedError where it does
     not hold.
@@ -78,7 +78,17 @@ def find(here: Here, asked: str, run: RunFolder, pace: Pace | None = None) -> Be
             _refuse_many(path, asked)
         picking.at(here, path, asked, pace)
         return _at(here, path)
+    inside = _in_run(here, asked)
+    if inside is not None:
+        return find(here, inside, run, pace)
     return _newest_of(here, asked, run, pace)
+
+
+def _in_run(here: Here, asked: str) -> str | None:
+    """The path of what `RUN/NAME` or `RUN/STEP` means."""
+    from trainctl.control import checkpoints
+
+    return checkpoints.in_run(checkpoints.Ground(here.cwd, here.environ, here.home), asked)
 
 
 def _refuse_many(path: str, asked: str) -> None:

@@ -81,7 +81,7 @@ def resolve(where: Ground, text: str | None) -> Target:
     run = _run(where, text)
     if run is not None:
         return Target(RUN, run.name, run.path)
-    inside = _in_run(where, text)
+    inside = in_run(where, text)
     if inside is not None:
         return Target(PATH, inside.removeprefix(where.cwd + os.sep), inside)
     raise NotFoundError(f"there is no checkpoint, folder or run {text!r}", hint=_hint(path, where))
@@ -108,11 +108,41 @@ def local(where: Ground, text: str) -> str:
     """
     path = os.path.join(where.cwd, os.path.expanduser(text.removeprefix("file://")))
     if not os.path.lexists(path):
-        inside = _in_run(where, text)
+        inside = in_run(where, text)
         if inside is not None:
             return inside
         raise NotFoundError(f"there is no checkpoint {text!r}", hint=_hint(path, where))
     return os.path.normpath(path)
+
+
+def in_run(where: Ground, text: str) -> str | None:
+    """The path of the checkpoint that is called so, or has that step; None where no run is meant.
+
+    Raises NotFoundError where the run has none such.
+    """
+    name, _, wanted = text.partition("/")
+    if not wanted or "/" in wanted or name.startswith((".", "~")):
+        return None
+    try:
+        run = _run(where, name)
+    except UsageError:  # several begin so: then it was a path that is not there
+        return None
+    if run is None:
+        return None
+    from trainctl.kit import candidates
+    from trainctl.records import job as jobs
+
+    found = candidates.of_run(run, jobs.read(run).to_json())
+    meant = [one for one in found if os.path.basename(one.path) == wanted]
+    if wanted.isascii() and wanted.isdigit():
+        meant = meant or [one for one in found if one.step == int(wanted[:18])]
+    if meant:
+        return meant[0].path
+    if os.path.isdir(os.path.join(where.cwd, name)):
+        return None
+    raise NotFoundError(
+        f"run {run.name} has no checkpoint {wanted!r}", hint=f"trainctl checkpoint list {run.name}"
+    )
 
 
 def is_shelved(path: str) -> bool:
@@ -163,36 +193,6 @@ def _run(where: Ground, text: str | None) -> RunFolder | None:
         return lookup.find(connect(where.cwd, where.environ), text)
     except NotFoundError:
         return None
-
-
-def _in_run(where: Ground, text: str) -> str | None:
-    """The path of the checkpoint that is called so, or has that step; None where no run is meant.
-
-    Raises NotFoundError where the run has none such.
-    """
-    name, _, wanted = text.partition("/")
-    if not wanted or "/" in wanted or name.startswith((".", "~")):
-        return None
-    try:
-        run = _run(where, name)
-    except UsageError:  # several begin so: then it was a path that is not there
-        return None
-    if run is None:
-        return None
-    from trainctl.kit import candidates
-    from trainctl.records import job as jobs
-
-    found = candidates.of_run(run, jobs.read(run).to_json())
-    meant = [one for one in found if os.path.basename(one.path) == wanted]
-    if wanted.isascii() and wanted.isdigit():
-        meant = meant or [one for one in found if one.step == int(wanted[:18])]
-    if meant:
-        return meant[0].path
-    if os.path.isdir(os.path.join(where.cwd, name)):
-        return None
-    raise NotFoundError(
-        f"run {run.name} has no checkpoint {wanted!r}", hint=f"trainctl checkpoint list {run.name}"
-    )
 
 
 def _hint(path: str, where: Ground) -> str:

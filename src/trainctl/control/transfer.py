@@ -7,7 +7,8 @@ import re
 import shlex
 from typing import NamedTuple
 
-from trainctl.control import foreign, lookup, stores
+from trainctl.control import checkpoints, foreign, lookup, stores
+from trainctl.control.checkpoints import Ground
 from trainctl.control.wiring import Here
 from trainctl.errors import NotFoundError, RefusedError
 from trainctl.kit import candidates, completeness, process
@@ -56,13 +57,16 @@ class Pulled(NamedTuple):
 
 
 def meant(here: Here, what: str | None, *, everything: bool) -> list[Meant]:
-    """The checkpoints to send: the one at this path, or of a run the newest, or all of them.
+    """The checkpoints to send: the one at this path, or of a run that, the newest, or all of them.
 
     what: None is the newest run. Only what is complete is meant. Raises NotFoundError.
     """
     path = os.path.normpath(os.path.join(here.cwd, os.path.expanduser(what or "")))
     if what is not None and os.path.lexists(path):
         return [Meant(path)]
+    inside = checkpoints.in_run(Ground(here.cwd, here.environ, here.home), what or "")
+    if inside is not None:
+        return [Meant(inside)]
     run = _run(here, what)
     there = _of_run(run)
     if not there:
@@ -101,7 +105,8 @@ def store_for(here: Here, to: str | None, what: str | None, option: str) -> Stor
     """
     if to is not None:
         return stores.open_url(here, to)
-    run = here.home.run(what) if what and "/" not in what else None
+    name = "" if os.path.exists(os.path.join(here.cwd, what or "")) else (what or "")
+    run = here.home.run(name.partition("/")[0]) if name else None
     if run is not None and record.exists(run):
         own = jobs.read(run).store
         if own is not None:

@@ -41,9 +41,16 @@ def names(target: Target, places: Sequence[Place]) -> list[str]:
     first = os.path.basename(places[0].path)
     _say(
         f"of run {target.text}, in {output.home_short(folders.pop())}",
-        places[0].path if "://" in places[0].path else f"{target.text}/{first}",
+        near[0] if _is_stored(places[0].path) else f"{target.text}/{first}",
     )
     return [os.path.basename(place.path) for place in places]
+
+
+def _is_stored(path: str) -> bool:
+    """Whether it is a checkpoint's place in a store: those are known by their whole names only."""
+    from trainctl.kit.stores import layout
+
+    return layout.is_key("/".join(path.split("/")[-3:]))
 
 
 def _in_store(places: Sequence[Place]) -> list[str]:

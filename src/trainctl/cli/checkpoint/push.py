@@ -31,7 +31,7 @@ Examples:
 
 
 @click.command("push", help=HELP)
-@click.argument("what", required=False, metavar="[CKPT|RUN]")
+@click.argument("what", required=False, metavar="[CKPT|RUN|RUN/STEP]")
 @click.option("--to", metavar="STORE", help="s3://BUCKET/PREFIX or a folder.")
 @click.option("--all", "everything", is_flag=True, help="All complete ones of the run.")
 @click.option("--json", "as_json", is_flag=True, help="The documented envelope, on stdout.")

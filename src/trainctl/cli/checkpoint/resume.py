@@ -13,7 +13,8 @@ from trainctl.errors import UsageError
 HELP = """\
 Start a run that begins with this checkpoint: trainctl run --resume CKPT CMD.
 
-CKPT is a path, the URL of one in a store, or a run, whose newest checkpoint that holds is meant.
+CKPT is a path, the URL of one in a store, RUN/NAME or RUN/STEP, or a run, whose newest checkpoint
+that holds is meant.
 It is read to the last byte first; the script is told of it in the way its source shows.
 
 \b

@@ -90,8 +90,8 @@ def _print(one: Verified) -> None:
         held = " and ".join(one.checked)
         output.line(f"{path}  whole  {output.size(one.bytes)}  {one.format}  by {held}")
     else:
-        output.line(f"{path}  hashed  {output.size(one.bytes)}: its format is not known, so there")
-        output.line("  is nothing to hold it against yet")
+        output.line(f"{path}  hashed  {output.size(one.bytes)}")
+        output.line("  its format is not known, so there is nothing to hold it against yet")
     if one.was_made and one.manifest is not None:
         output.line(f"  it has a manifest now: {one.manifest.id[:12]}")
 
