@@ -11,12 +11,13 @@ from trainctl.checkpoints.formats import registry
 from trainctl.checkpoints.formats.protocol import Inspection, Resuming
 from trainctl.checkpoints.source import LocalSource, Source
 from trainctl.control import checkpoints
-from trainctl.control.checkpoints import PATH, RUN, Ground, Target
+from trainctl.control.checkpoints import PATH, RUN, URL, Ground, Target
 from trainctl.errors import NotFoundError, TrainctlError, UsageError
 from trainctl.kit import contents
 
 if TYPE_CHECKING:
     from trainctl.kit.manifest import Manifest
+    from trainctl.records.job import Job
     from trainctl.records.lineage import Lineage
 
 _SHELVED = "/manifest.json"
@@ -73,13 +74,31 @@ def _newest(where: Ground, run: Target) -> Target:
     from trainctl.kit import candidates
     from trainctl.records import job as jobs
 
-    found = candidates.of_run(run.run, jobs.read(run.run).to_json())
+    job = jobs.read(run.run)
+    found = candidates.of_run(run.run, job.to_json())
+    url = _newest_stored(where, run, job) if not found else None
+    if url is not None:
+        return Target(URL, url, url)
     if not found:
         raise NotFoundError(
             f"{run.text} has no checkpoint yet", hint=f"trainctl checkpoint list {run.text}"
         )
     path = found[0].path
     return Target(PATH, path.removeprefix(where.cwd + os.sep), path)
+
+
+def _newest_stored(where: Ground, run: Target, job: Job) -> str | None:
+    """The URL of the newest that its store has, where this machine has none."""
+    if job.store is None:
+        return None
+    from trainctl.control import stores
+    from trainctl.control.wiring import connect
+    from trainctl.kit.stores import shelf
+
+    with stores.told():
+        store = stores.of_job(connect(where.cwd, where.environ), job.store)
+        there = shelf.shelved(store, run.text)
+    return f"{store.url.rstrip('/')}/{there[-1].key}" if there else None
 
 
 def inspect(target: Target, source: Source) -> tuple[Inspection, Resuming]:

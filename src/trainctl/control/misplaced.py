@@ -47,7 +47,7 @@ def refuse_late(verb: Verb, job: Job, arguments: Sequence[str]) -> NoReturn:
     """Raise UsageError: this job's run was named, but behind what the newest run would get."""
     at = list(arguments).index(job.name)
     others = [*arguments[:at], *arguments[at + 1 :]]
-    refuse(verb, job, job.name, others)
+    refuse(verb, job, None, others)
     raise UsageError(
         f"{job.name} stands among the arguments of the script; RUN stands before them",
         hint=f"{_line(verb.name, job.name, *others)}; if it is meant for the script of the newest "

@@ -86,7 +86,8 @@ def _by_name(
     if not looks_for(resume, path):
         copies = [_copy_that_holds(run, one.path, choice) for one in passed]
         path = next((copy for copy in copies if copy is not None), None if passed else path)
-    if path is not None and looks_for(resume, path) and path.startswith(run.kept + os.sep):
+    ours = (run.kept + os.sep, run.begun + os.sep)
+    if path is not None and looks_for(resume, path) and path.startswith(ours):
         copy, path = path, _restored(run, path)
         if path != copy:
             told.append(_copied(copy, path))
