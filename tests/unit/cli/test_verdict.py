@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from trainctl.cli import output
+from trainctl.cli import listing, output
 from trainctl.cli.verdict import exit_code
+from trainctl.records import index
 from trainctl.records.asked import fold
 from trainctl.records.record import AttemptRecord, Record
 from trainctl.records.state import Reason, State
 
-BLANK = dict.fromkeys(AttemptRecord._fields)
+BLANK = {**dict.fromkeys(AttemptRecord._fields), "checkpoints": []}
 
 
 def attempt(**known: Any) -> AttemptRecord:
@@ -39,6 +40,16 @@ def test_time_between_attempts_is_not_training():
     record = Record("r", "/r", State.ENDED, None, "", attempts, [], fold([]), [])
 
     assert record.trained_seconds == 15
+    row = index.row(record, {})
+    assert (row.trained, row.going_since) == (15, None)
+    assert listing.cells(row, now=9000.0)[3] == "15.0 s"
+
+
+def test_an_attempt_that_goes_on_counts_until_now():
+    attempts = [attempt(started=0.0, ended=10.0), attempt(started=500.0)]
+    record = Record("r", "/r", State.RUNNING, None, "", attempts, [], fold([]), [])
+
+    assert listing.cells(index.row(record, {}), now=520.0)[3] == "30.0 s"
 
 
 @pytest.mark.parametrize(
