@@ -66,6 +66,33 @@ def test_a_script_that_looks_by_itself_finds_it_where_it_was(bare: CommandLine):
     assert done.out.splitlines() == ["resumed at 4", "step 4"]
 
 
+NAMED = """\
+import os
+import torch
+if os.path.exists("out/ckpt.pt"):
+    print("found", torch.load("out/ckpt.pt"))
+else:
+    os.makedirs("out", exist_ok=True)
+    torch.save("1", "out/ckpt.pt")
+"""
+TORCH = """\
+def load(path):
+    return open(path).read()
+def save(what, path):
+    open(path, "w").write(what)
+"""
+
+
+def test_a_script_that_loads_one_name_finds_it_there(trainctl: CommandLine):
+    trainctl.write("named.py", NAMED)
+    trainctl.write("torch.py", TORCH)
+    trainctl.ok("run", "--name", "one", "--store", str(trainctl.project / "store"), "named.py")
+    trainctl.until_rest("one")
+    shutil.rmtree(trainctl.project / "out")
+
+    assert trainctl.ok("resume", "one").out == "found 1\n"
+
+
 def test_where_the_store_is_gone_nothing_is_begun_anew(bare: CommandLine):
     shutil.move(bare.project / "store", bare.project / "away")
     done = bare("resume", "fit")
