@@ -36,7 +36,7 @@ def test_the_exit_code_is_the_scripts_or_says_that_it_is_not(ended: AttemptRecor
 
 
 def test_time_between_attempts_is_not_training():
-    attempts = [attempt(started=0.0, ended=10.0), attempt(started=500.0, ended=505.0), attempt()]
+    attempts = [attempt(started=1.0, ended=11.0), attempt(started=500.0, ended=505.0), attempt()]
     record = Record("r", "/r", State.ENDED, None, "", attempts, [], fold([]), [])
 
     assert record.trained_seconds == 15
@@ -46,7 +46,7 @@ def test_time_between_attempts_is_not_training():
 
 
 def test_an_attempt_that_goes_on_counts_until_now():
-    attempts = [attempt(started=0.0, ended=10.0), attempt(started=500.0)]
+    attempts = [attempt(started=1.0, ended=11.0), attempt(started=500.0)]
     record = Record("r", "/r", State.RUNNING, None, "", attempts, [], fold([]), [])
 
     assert listing.cells(index.row(record, {}), now=520.0)[3] == "30.0 s"
