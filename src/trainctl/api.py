@@ -129,9 +129,14 @@ class Run:
         if wait:
             self.wait()
 
-    def resume(self, *arguments: str, from_checkpoint: str | None = None) -> None:
-        """Start the next attempt; from_checkpoint: `last`, `best`, a step or a path."""
-        wish = resuming.Wish(wanted=from_checkpoint, arguments=list(arguments))
+    def resume(
+        self, *arguments: str, from_checkpoint: str | None = None, force: bool = False
+    ) -> None:
+        """Start the next attempt; from_checkpoint: `last`, `best`, a step or a path.
+
+        force: also where the script shows no way to go on, which is refused else.
+        """
+        wish = resuming.Wish(wanted=from_checkpoint, arguments=list(arguments), force=force)
         resuming.resume(self._here, self._folder, wish)
 
 
