@@ -118,8 +118,10 @@ def test_where_a_script_finds_its_newest_itself_the_torn_one_is_set_aside(trainc
     trainctl.ok("run", "--name", "base", "switch.py", "--steps", "3")
     torn = trainctl.project / "out" / "step_3.pt"
     torn.write_bytes(b"PK\x03\x04")
+    foreign = trainctl.write("out/old/step_9.pt", '{"step": 9}')
     done = trainctl.ok("resume", "base")
 
+    assert f"switch.py finds its newest checkpoint by itself: it may take {foreign}" in done.err
     assert "step_3.pt is set aside as .step_3.pt.set-aside" in done.err
     assert steps(done) == ["resumed at 3", "step 3"]
 

@@ -10,7 +10,7 @@ from trainctl.checkpoints.scripts.resume import ResumeHint, resume_arguments
 from trainctl.checkpoints.scripts.script import Script, read_script
 from trainctl.control import picking
 from trainctl.control.picking import Picked
-from trainctl.kit import aside, candidates, choosing
+from trainctl.kit import aside, candidates, checkpoints, choosing
 from trainctl.kit.names import RunFolder
 from trainctl.records.job import Job
 
@@ -27,14 +27,30 @@ def untold(
         if script.is_told or any(aside.looks_for(resume, one) for one in known):
             return []
         return [f"{job.resume['why']}; only the variable TRAINCTL_RESUME_FROM names it"]
-    if not picked.named or not aside.finds_by_itself(resume):
+    if not aside.finds_by_itself(resume):
         return []
-    found = candidates.of_run(run, job.to_json())
-    newer = next((one.path for one in found if not one.kept), path)
+    own = candidates.of_run(run, job.to_json())
+    newer = next((one.path for one in own if picked.named and not one.kept), path)
+    if newer == path:
+        newer = _newer_of_others(path, {one.path for one in own}) or path
     if newer == path:
         return []
     who = script.name or "the script"
     return [f"{who} finds its newest checkpoint by itself: it may take {newer} instead"]
+
+
+def _newer_of_others(path: str, own: set[str]) -> str | None:
+    """The newest beside it that this run did not write: a search by name or time finds it too."""
+    chosen = checkpoints.look(path)
+    if chosen is None:
+        return None
+    beside = [one for one in checkpoints.scan([os.path.dirname(path)]) if one.path not in own]
+    newer = [
+        one.path
+        for one in beside
+        if one.mtime > chosen.mtime or (one.step or 0) > (chosen.step or 0)
+    ]
+    return newer[-1] if newer else None
 
 
 def say(told: list[str], tell: Callable[[str], None] | None) -> list[str]:
