@@ -16,7 +16,7 @@ PICKLE = "archive/data.pkl"
 
 def cases() -> Iterator[Case]:
     yield Case("an honest one, for comparison", torch_zip(GOOD), DATA)
-    for title, data, says in (*_members(), *_ends(), *_cut()):
+    for title, data, says in (*_members(), *_spelled(), *_ends(), *_cut()):
         yield Case(title, data, MALFORMED, says)
 
 
@@ -57,6 +57,27 @@ def _members() -> Iterator[tuple[str, bytes, str]]:
     yield "a name with an end in it", torch_zip(GOOD, Entry("archive/a\0.pkl", b"")), "plain name"
     yield "a header that is none", torch_zip(GOOD, header=7), "not where"
     yield "a pickle whose length is unknown", torch_zip(GOOD, size=0xFFFFFFFF), "how large"
+
+
+def _spelled() -> Iterator[tuple[str, bytes, str]]:
+    """torch's own reader finds members whatever the case of their names."""
+    loud = "archive/DATA.PKL"
+    good, evil = Entry(PICKLE, GOOD), Entry(loud, EVIL)
+    numbers = Entry("archive/data/0", bytes(64))
+    yield "a payload in capitals before its pickle", make([evil, good, numbers]), "one name"
+    yield "a payload in capitals behind its pickle", make([good, evil, numbers]), "one name"
+    yield "a pickle in capitals alone", make([Entry(loud, EVIL), numbers]), "for its pickle"
+    yield (
+        "a pickle in capitals in another folder",
+        torch_zip(GOOD, Entry("archive/x/Data.Pkl", EVIL)),
+        "for its pickle",
+    )
+    yield (
+        "constants in capitals",
+        torch_zip(GOOD, Entry("archive/CONSTANTS.pkl", EVIL)),
+        "for its pickle",
+    )
+    yield "numbers in capitals", torch_zip(GOOD, numbers._replace(name="archive/DATA/0")), "one"
 
 
 def _ends() -> Iterator[tuple[str, bytes, str]]:

@@ -28,6 +28,7 @@ _LOCATOR_FIELDS = struct.Struct("<4sIQI")
 _ENTRY_FIELDS = struct.Struct("<4s4xHH4xIIIHHH8xI")
 _HEADER = attrgetter("header")
 _ODD_NAMES = ("..", "\\", "\0", ":", "//", "\n/")
+_PICKLES = ("/data.pkl", "/constants.pkl")
 
 
 class Span(NamedTuple):
@@ -211,6 +212,22 @@ def _check_names(members: dict[str, Member], findings: Findings) -> None:
         odd = [name for name in members if any(bad in f"\n{name}" for bad in _ODD_NAMES)]
         for name in odd:
             findings.append(f"the zip holds {name[:100]!r}, which is no plain name")
+    _check_case(members, findings)
+
+
+def _check_case(members: dict[str, Member], findings: Findings) -> None:
+    """A member is found in any case by torch, only as it is spelled by other readers.
+
+    Source: caffe2/serialize/inline_container.cc, getRecordID, torch 2.13.
+    """
+    lowered: dict[str, str] = {}
+    for name in members:
+        lower = name.lower()
+        other = lowered.setdefault(lower, name)
+        if other is not name:
+            findings.append(f"the zip holds {name[:100]!r} and {other[:100]!r}: one name to torch")
+        if lower.endswith(_PICKLES) and not name.endswith(_PICKLES):
+            findings.append(f"the zip holds {name[:100]!r}, which torch may take for its pickle")
 
 
 def check_kinds(directory: Directory, *, deflated: tuple[str, ...] = ()) -> Findings:
