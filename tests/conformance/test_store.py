@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import stores
+from trainctl.kit.stores.arriving import Expected
+from trainctl.kit.stores.growing import beside
 from trainctl.kit.stores.protocol import (
     AbsentError,
     Blocks,
@@ -39,6 +41,15 @@ def a_file(folder: Path, size: int) -> tuple[str, bytes]:
     path = folder / f"file-{size}"
     path.write_bytes(data)
     return str(path), data
+
+
+def growing_in(folder: Path) -> list[str]:
+    return [name for name in os.listdir(folder) if name.endswith(".partial")]
+
+
+def growing_for(path: Path, data: bytes) -> Path:
+    """Where this content grows on its way to there."""
+    return Path(beside(str(path), Expected("", len(data), zlib.crc32(data)).content))
 
 
 def keys(store: Store, prefix: str = "", *, folders: bool = False) -> list[str]:
@@ -169,7 +180,7 @@ def test_files_go_there_and_come_back(store: Store, tmp_path: Path, size: int) -
     store.download("d/f", back, crc32=zlib.crc32(data), progress=came.append)
     assert Path(back).read_bytes() == data
     assert sum(came) == size
-    assert "back.partial" not in os.listdir(tmp_path)
+    assert not growing_in(tmp_path)
 
 
 def test_blocks_that_are_known_are_believed_only_if_they_are_right(
@@ -203,13 +214,14 @@ def test_what_comes_back_wrong_is_not_kept(store: Store, tmp_path: Path, size: i
     with pytest.raises(CorruptError):
         store.download("k", str(tmp_path / "back"), sha256="0" * 64)
     assert not (tmp_path / "back").exists()
-    assert not (tmp_path / "back.partial").exists()
+    assert not growing_in(tmp_path)
 
 
 def test_a_download_goes_on_from_what_is_there(store: Store, tmp_path: Path) -> None:
     path, data = a_file(tmp_path, 20 * MIB)
     store.upload(path, "k")
-    (tmp_path / "back.partial").write_bytes(data[: 15 * MIB])
+    growing = growing_for(tmp_path / "back", data)
+    growing.write_bytes(data[: 15 * MIB])
     came: list[int] = []
     store.download("k", str(tmp_path / "back"), crc32=zlib.crc32(data), progress=came.append)
     assert (tmp_path / "back").read_bytes() == data
@@ -221,7 +233,8 @@ def test_a_download_begins_anew_where_what_is_there_is_something_else(
 ) -> None:
     path, data = a_file(tmp_path, 3 * MIB)
     store.upload(path, "k")
-    (tmp_path / "back.partial").write_bytes(b"something else")
+    growing = growing_for(tmp_path / "back", data)
+    growing.write_bytes(b"something else")
     store.download("k", str(tmp_path / "back"), crc32=zlib.crc32(data))
     assert (tmp_path / "back").read_bytes() == data
 

@@ -112,7 +112,7 @@ def test_a_pull_that_was_killed_goes_on(trainctl: CommandLine, bucket: Bucket) -
     bucket.trouble = slow
     started = trainctl.start("checkpoint", "pull", url, "back.dat")
     assert stuck.wait(30)
-    partial = trainctl.project / "back.dat.partial"
+    (partial,) = trainctl.project.glob(".back.dat.trainctl-*.partial")
     while partial.stat().st_size < 16 * MIB:
         assert started.poll() is None
     started.send_signal(signal.SIGKILL)

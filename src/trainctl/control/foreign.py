@@ -7,6 +7,7 @@ import shutil
 
 from trainctl.errors import RefusedError
 from trainctl.kit import files
+from trainctl.kit.stores.growing import beside, refuse_links
 from trainctl.kit.stores.protocol import AbsentError, CorruptError, Item, Progress, Store
 from trainctl.kit.stores.pushing import THREADS
 from trainctl.kit.stores.together import Shared, together
@@ -53,7 +54,9 @@ def fetch(store: Store, key: str, path: str, progress: Progress) -> None:
 
 
 def _fetch_folder(store: Store, there: dict[str, Item], path: str, shared: Shared) -> None:
-    growing = path + ".partial"
+    which = "\n".join(f"{item.key} {item.etag}" for item in there.values())
+    growing = beside(path, which)
+    refuse_links(growing)
     shutil.rmtree(growing, ignore_errors=True)  # without a manifest, nobody knows what it holds
 
     def one(name: str) -> None:

@@ -1,15 +1,17 @@
-"""A file on its way here: `PATH.partial` grows in order, is checked, made durable, renamed."""
+"""A file on its way here: it grows in order beside its place, is checked, renamed."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
 import os
+import stat
 import zlib
 from typing import Callable, NamedTuple, Optional, Union
 
 from trainctl.kit import files
 from trainctl.kit.stores.aside import Aside
+from trainctl.kit.stores.growing import beside
 from trainctl.kit.stores.protocol import CorruptError, StoreError
 
 _CHUNK = 1 << 20
@@ -28,6 +30,11 @@ class Expected(NamedTuple):
     def is_checked(self) -> bool:
         return self.sha256 is not None or self.crc32 is not None
 
+    @property
+    def content(self) -> str:
+        """What tells it from other content, as far as anybody knows."""
+        return f"{self.size} {self.crc32} {self.sha256 or ''}" if self.is_checked else self.where
+
 
 class Arrival:
     """Within `with`, add what follows the first `done` bytes, then finish.
@@ -40,7 +47,7 @@ class Arrival:
         self.done = 0
         self.went_on = False
         self._path = path
-        self._partial = path + ".partial"
+        self._partial = beside(path, expected.content)
         self._expected = expected
         self._sha256 = hashlib.sha256() if expected.sha256 is not None else None
         self._crc32 = 0
@@ -48,7 +55,9 @@ class Arrival:
         self._aside = Aside(self._sum) if expected.size > 4 * _CHUNK else None
 
     def __enter__(self) -> Arrival:  # noqa: PYI034 - Self is younger than Python 3.8
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        if os.path.islink(self._partial):
+            raise self._in_the_way()
         self._file = os.open(self._partial, flags, 0o666)
         try:
             self._lock()
@@ -70,9 +79,15 @@ class Arrival:
         except BlockingIOError:
             raise StoreError(f"{self._path} is being fetched by somebody else now") from None
 
+    def _in_the_way(self) -> StoreError:
+        return StoreError(f"{self._partial} is in the way: it is no file of trainctl's")
+
     def _go_on(self) -> None:
         """Take in what an earlier try has left."""
-        there = os.fstat(self._file).st_size
+        seen = os.fstat(self._file)
+        if not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1:
+            raise self._in_the_way()
+        there = seen.st_size
         if there > self._expected.size or not self._expected.is_checked:
             os.ftruncate(self._file, 0)
             return

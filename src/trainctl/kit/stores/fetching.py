@@ -68,7 +68,7 @@ def _buffer() -> memoryview:
 
 
 def download(service: Service, wanted: Wanted, progress: Progress, connections: int) -> None:
-    """Into `path.partial`, then to `path`; see `Store.download`."""
+    """Beside `path`, then to it; see `Store.download`."""
     shared = Shared(progress)
     first = Fetch(service, wanted.key)
     view = _buffer()

@@ -122,7 +122,7 @@ class Store(Protocol):
         sha256: Optional[str] = None,
         progress: Progress = ...,
     ) -> None:
-        """Fetch into `path.partial`, resumed where an earlier try got to, check, then rename.
+        """Fetch beside `path`, resumed where an earlier try got to, check, then rename.
 
         Raises CorruptError, with nothing at `path`, when checksum or size differ.
         """

@@ -8,6 +8,7 @@ from typing import Iterator, List, NamedTuple
 from trainctl.kit import files
 from trainctl.kit import manifest as manifests
 from trainctl.kit.manifest import FileRecord, Manifest
+from trainctl.kit.stores.growing import beside, refuse_links
 from trainctl.kit.stores.layout import data_key, read_manifest
 from trainctl.kit.stores.protocol import (
     CorruptError,
@@ -32,7 +33,7 @@ def pull(
 ) -> Manifest:
     """Fetch a checkpoint to `path`: whole or not at all, checked by SHA-256, times as they were.
 
-    A folder grows as `path.partial`, from where an earlier pull got to. The manifest that is
+    A folder grows beside `path`, from where an earlier pull of it got to. The manifest that is
     returned tells of the files as they lie here; filing it is left to the caller. Done before is
     done at once. Raises ExistsError where something else lies at `path`, OSError where the disk
     fails.
@@ -59,7 +60,8 @@ def pull(
 def _fetch_folder(
     store: Store, key: str, manifest: Manifest, path: str, progress: Shared, threads: int
 ) -> None:
-    growing = path + ".partial"
+    growing = beside(path, manifest.id)
+    refuse_links(growing)
     jobs = [
         _Job(record, os.path.join(growing, record.path), data_key(key, manifest, record.path))
         for record in manifest.files
@@ -99,12 +101,12 @@ def _is_here(job: _Job) -> bool:
 def _check_room(manifest: Manifest, path: str) -> None:
     seen = os.statvfs(os.path.dirname(path))
     room = seen.f_bavail * seen.f_frsize
-    if manifest.size > room > 0 and not os.path.lexists(path + ".partial"):
+    if manifest.size > room > 0 and not os.path.lexists(beside(path, manifest.id)):
         raise StoreError(f"{path} would need {manifest.size} bytes, the disk has room for {room}")
 
 
 def _drop_others(growing: str, manifest: Manifest) -> None:
-    """Remove what a pull of another checkpoint to the same place had left."""
+    """Remove what an earlier pull of it, under other names, had left."""
     known = {record.path for record in manifest.files}
     for name in manifests.stats(growing):
         if name not in known:

@@ -15,6 +15,7 @@ from tests.fakes.troubles import store_in
 from trainctl.kit import manifest as manifests
 from trainctl.kit.manifest import About, Manifest
 from trainctl.kit.stores import shelf
+from trainctl.kit.stores.growing import beside
 from trainctl.kit.stores.layout import MANIFEST, data_key
 from trainctl.kit.stores.protocol import (
     AbsentError,
@@ -219,8 +220,9 @@ def test_a_pull_goes_on_from_the_files_that_are_whole(bucket: Bucket, tmp_path: 
     with pytest.raises(DeniedError):
         shelf.pull(store, key, str(tmp_path / "back"), threads=1)
     assert not (tmp_path / "back").exists()
-    (tmp_path / "back.partial" / "of-another").write_bytes(b"x")
-    (tmp_path / "back.partial" / "one").write_bytes(b"x" * 10)
+    growing = Path(beside(str(tmp_path / "back"), made.id))
+    (growing / "of-another").write_bytes(b"x")
+    (growing / "one").write_bytes(b"x" * 10)
     bucket.trouble = lambda _: None
     bucket.seen.clear()
     shelf.pull(store, key, str(tmp_path / "back"))
