@@ -112,10 +112,13 @@ def choose(run: RunFolder, job: Mapping[str, Any], checker: Checker) -> Choice:
     diverged: Dict[int, Optional[diverging.Diverged]] = {}
     passed: List[Passed] = []
     for one in candidates.of_run(run, job):
-        if one.attempt not in diverged:
-            diverged[one.attempt] = diverging.in_attempt(run, one.attempt)
-        why = _after_divergence(one, diverged[one.attempt], checker.manifests)
-        held = Held(why) if why is not None else checker.held(one.found)
+        try:
+            if one.attempt not in diverged:
+                diverged[one.attempt] = diverging.in_attempt(run, one.attempt)
+            why = _after_divergence(one, diverged[one.attempt], checker.manifests)
+            held = Held(why) if why is not None else checker.held(one.found)
+        except Exception as error:  # noqa: BLE001  # an older one may do; this one keeps nobody
+            held = Held(f"could not be judged ({type(error).__name__}: {error})")
         if held.why is None:
             return Choice(one, held.verified, passed)
         passed.append(Passed(one, held.why))

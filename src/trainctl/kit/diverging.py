@@ -60,7 +60,10 @@ def _losses(row: Mapping[str, Any]) -> Iterator[Tuple[str, float]]:
 
 def _step(row: Mapping[str, Any], default: int) -> int:
     step = row.get("step")
-    return int(step) if isinstance(step, (int, float)) and math.isfinite(step) else default
+    try:
+        return int(step) if isinstance(step, (int, float)) and math.isfinite(step) else default
+    except OverflowError:  # an integer beyond all floats
+        return default
 
 
 def _odd_lines(path: str) -> Iterator[bytes]:

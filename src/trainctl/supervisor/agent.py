@@ -10,11 +10,13 @@ import select
 import signal
 import sys
 import time
+from functools import partial
 from typing import Any, Dict, Optional, Tuple
 
 from trainctl.kit import events, files, locks, people, process
 from trainctl.kit.names import AttemptFolder, RunFolder
 from trainctl.supervisor import closing, ending, retrying, stopping
+from trainctl.supervisor.guarding import guarded
 from trainctl.supervisor.keeping import Keeper
 from trainctl.supervisor.observing import Observer
 
@@ -109,7 +111,7 @@ def _follow(run: RunFolder, job: Dict[str, Any], number: int, keeper: Keeper) ->
     attempt = run.attempt(number)
     end = closing.closed(attempt)
     if end is None or end.get("next"):
-        keeper.follow(attempt)
+        guarded(lambda: keeper.follow(attempt), otherwise=None)
     if end is None:
         _watch(run, job, attempt, keeper)
         end = closing.close(run, job, attempt, keeper)
@@ -132,7 +134,7 @@ def _watch(run: RunFolder, job: Dict[str, Any], attempt: AttemptFolder, keeper: 
         ended = files.read_json(attempt.exit)  # after the look at the waiter, who writes it
         alive = process.is_alive(trainer)
         if ended is None and trainer is not None and alive:
-            observer.tick(trainer, waiter)
+            guarded(partial(observer.tick, trainer, waiter), otherwise=None)
         elif ended is None and not supervised:
             closing.write_missing_exit(attempt, waiter, began=trainer is not None)
         elif not supervised and stopper.end_leftovers(process.marked(run.path, attempt.number)):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from typing import Any, Dict, List, Optional
 
 from trainctl.kit import events, files, launch, process, reasons, retry
 from trainctl.kit.names import AttemptFolder, RunFolder
 from trainctl.supervisor import ending, observing, stopping
+from trainctl.supervisor.guarding import guarded
 from trainctl.supervisor.keeping import Keeper
 
 
@@ -80,8 +82,13 @@ def close(
         "delay_seconds": verdict.delay_seconds,
         "why": verdict.why,
     }
-    keeper.finish(lambda: _is_wanted(run, attempt), last=not verdict.again)
+    _finish(run, attempt, keeper, last=not verdict.again)
     return _append(run, attempt, record)
+
+
+def _finish(run: RunFolder, attempt: AttemptFolder, keeper: Keeper, *, last: bool) -> None:
+    wanted = partial(_is_wanted, run, attempt)
+    guarded(lambda: keeper.finish(wanted, last=last), otherwise=None)
 
 
 def _is_wanted(run: RunFolder, attempt: AttemptFolder) -> bool:
@@ -107,7 +114,7 @@ def _append(
 
 def cancel_retry(run: RunFolder, attempt: AttemptFolder, by: str, keeper: Keeper) -> None:
     """Say that the next attempt, which the closing record told of, will not come."""
-    keeper.finish(lambda: _is_wanted(run, attempt), last=True)
+    _finish(run, attempt, keeper, last=True)
     while os.path.isdir(attempt.path):
         try:
             launch.forget_environment(run)

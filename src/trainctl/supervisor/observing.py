@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import time
+from functools import partial
 from typing import Any, Dict, List, Optional, Tuple
 
 from trainctl.kit import checkpoints, completeness, events, files, gpus, process
+from trainctl.kit.checkpoints import Found
 from trainctl.kit.names import AttemptFolder
 from trainctl.supervisor import descendants, judging
+from trainctl.supervisor.guarding import guarded
 from trainctl.supervisor.keeping import Keeper
 
 SAMPLE_SECONDS = 5.0
@@ -96,12 +99,24 @@ def note_checkpoints(
 ) -> bool:
     """Hand over each complete checkpoint of this attempt that was not noted yet.
 
-    Whether others are being written now: they should be looked at again soon.
+    Whether others are being written now: they should be looked at again soon. Raises nothing:
+    what cannot be judged is not noted.
     """
+    return guarded(
+        partial(_note, job, attempt, keeper, writers_alive=writers_alive), otherwise=False
+    )
+
+
+def _note(
+    job: Dict[str, Any], attempt: AttemptFolder, keeper: Keeper, *, writers_alive: bool
+) -> bool:
+    def is_whole(one: Found) -> bool:
+        return completeness.is_complete(one, writers_alive=writers_alive)
+
     started = float((files.read_json(attempt.pid) or {}).get("started", 0))
     found = checkpoints.scan(job["checkpoint_dirs"], since=started - MTIME_SECONDS)
-    new = [one for one in found if not keeper.knows(one)]
-    whole = [one for one in new if completeness.is_complete(one, writers_alive=writers_alive)]
+    new = [one for one in found if not guarded(partial(keeper.knows, one), otherwise=True)]
+    whole = [one for one in new if guarded(partial(is_whole, one), otherwise=False)]
     keeper.look(whole)
     return any(time.time() - one.mtime < SAMPLE_SECONDS for one in new if one not in whole)
 

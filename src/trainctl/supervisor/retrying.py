@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, Optional
 from trainctl.kit import aside, candidates, events, launch, locks, people, spawn
 from trainctl.kit.choosing import Checker, Choice, OverdueError
 from trainctl.kit.names import AttemptFolder, RunFolder
-from trainctl.supervisor import closing, stopping
+from trainctl.supervisor import closing, guarding, stopping
 from trainctl.supervisor.keeping import Keeper
 
 CLAIM_SECONDS = 20.0
@@ -43,8 +43,14 @@ def start(
             closing.cancel_retry(run, attempt, trouble, keeper)
             return None
         if time.monotonic() >= due:
-            choice = choice or _choose(run, job, attempt)
-            trouble = "a request to stop" if choice is None else _try(run, job, attempt, choice)
+            try:
+                choice = choice or _choose(run, job, attempt)
+                trouble = _try(run, job, attempt, choice) if choice else "a request to stop"
+            except Exception as error:  # noqa: BLE001  # the next try would meet it again
+                guarding.tell(error)
+                fault = f"a fault of trainctl's own ({type(error).__name__}: {error})"
+                closing.cancel_retry(run, attempt, fault, keeper)
+                return None
             if not trouble:
                 return attempt.number + 1
         time.sleep(_TICK_SECONDS)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.torture.yard import job_of
-from trainctl.kit import candidates, choosing, events, files, manifest
+from trainctl.kit import candidates, choosing, diverging, events, files, manifest
 from trainctl.kit.choosing import Checker, Choice, OverdueError
 from trainctl.kit.manifest import About
 from trainctl.kit.names import Home, RunFolder
@@ -233,6 +233,28 @@ def test_a_manifest_tells_of_a_nan(bench: Bench):
     bench.save("step_2.pt", 200, run="base", step=2, metrics={"eval_loss": float("nan")})
 
     assert bench.chosen() == "step_1.pt"
+
+
+def test_a_step_beyond_all_floats_is_no_step(bench: Bench):
+    bench.save("step_100.pt", 100)
+    log = f'{{"step": 200, "loss": 1.0}}\n{{"step": {10**400}, "loss": NaN}}\n'
+    Path(bench.run.attempt(1).metrics).write_text(log)
+
+    assert diverging.in_attempt(bench.run, 1) is not None
+
+
+def test_what_cannot_be_judged_is_passed_over_with_the_word(bench: Bench):
+    def look(path: str) -> list[str]:
+        if path.endswith("step_2.pt"):
+            raise OverflowError("too large")
+        return []
+
+    bench.save("step_1.pt", 100)
+    bench.save("step_2.pt", 200)
+    choice = bench.choose(look=look)
+
+    assert choice.path == str(bench.out / "step_1.pt")
+    assert choice.passed[0].why == "could not be judged (OverflowError: too large)"
 
 
 def test_of_a_nan_after_what_tells_no_step_the_worst_is_assumed(bench: Bench):
