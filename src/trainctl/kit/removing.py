@@ -33,9 +33,7 @@ def remove(manifests: str, found: Found) -> None:
     descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         seen = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-        if stat.S_ISLNK(seen.st_mode) or checkpoints.look(os.path.join(parent, name)) != (
-            found._replace(path=os.path.join(parent, name))
-        ):
+        if stat.S_ISLNK(seen.st_mode) or not _is_still(found, os.path.join(parent, name)):
             raise ChangedError(found.path)
         manifest.forget(manifests, found.path)
         if not stat.S_ISDIR(seen.st_mode):
@@ -79,6 +77,14 @@ def clear(path: str) -> None:
         pass
     finally:
         os.close(descriptor)
+
+
+def _is_still(found: Found, path: str) -> bool:
+    """Raises FileNotFoundError where another removal took it while it was looked at."""
+    if checkpoints.look(path) == found._replace(path=path):
+        return True
+    os.lstat(path)
+    return False
 
 
 def _place(path: str) -> Tuple[str, str]:

@@ -80,6 +80,21 @@ def test_what_was_written_to_meanwhile_stays(tmp_path: Path):
     assert path.read_bytes() == b"newer"
 
 
+@pytest.mark.parametrize("name", ["step-3.pt", "checkpoint-7"])
+def test_what_another_removes_as_it_is_looked_at_is_gone_and_that_is_success(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    (folder.parent / "step-3.pt").write_bytes(b"x")
+    found = look(folder.parent / name)
+
+    def too_late(path: str) -> None:
+        removing.clear(path)
+
+    monkeypatch.setattr(checkpoints, "look", too_late)
+    removing.remove(str(tmp_path / "manifests"), found)
+    assert not os.path.lexists(found.path)
+
+
 def test_a_link_is_not_removed_and_not_followed(tmp_path: Path, outside: Path):
     (outside / "step-3.pt").write_bytes(b"x")
     link = tmp_path / "last.pt"
