@@ -43,6 +43,11 @@ def by_use(home: Home, paths: Sequence[str]) -> Reasons:
     return reasons
 
 
+def on(home: Home, path: str) -> List[str]:
+    """All that holds this one now: to ask right before it is removed, whatever was planned."""
+    return by_name(home, [path])[path] + by_use(home, [path])[path]
+
+
 def _links_in(folder: str) -> Dict[str, str]:
     """The name of a link of this folder by the real path that it leads to."""
     try:

@@ -73,9 +73,8 @@ class Pruner:
         self._say_unmeasured(found)
         reasons = retention.reasons_to_keep(found, self._policy, time.time())
         doomed = [path for path in there if not reasons[path]]
-        used = guards.by_use(self._home, doomed)
-        for path in doomed:
-            if not used[path]:
+        for path in doomed:  # asked again for each: removing those before it took its time
+            if not guards.on(self._home, path):
                 self._remove(there[path])
 
     def _kept(self, one: Version, held: List[str], nan_from: Mapping[int, int]) -> Kept:
@@ -113,7 +112,7 @@ class Pruner:
         found = retaining.kept_in(store, self._run.name, nan_from)
         reasons = retention.reasons_to_keep(found, self._policy, time.time())
         for one in found:
-            if not reasons[one.key]:
+            if not reasons[one.key] and not shelf.is_pinned(store, one.key):
                 told = {"key": one.key, "id": one.content, "step": one.step, "size": one.size}
                 self._say(told, one.key)
                 shelf.discard(store, one.key)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.torture.yard import PYTHON, prepare, wait_for
 from trainctl.kit import checkpoints, events, manifest, pins, process
+from trainctl.kit.checkpoints import Found
 from trainctl.kit.manifest import About
 from trainctl.kit.names import Home, RunFolder
 from trainctl.kit.stores import shelf
@@ -329,6 +330,24 @@ def test_a_removal_that_was_said_and_not_done_is_said_once(ground: Ground):
     ground.whole()
     assert sorted(os.listdir(ground.run.checkpoints)) == ["step-1.pt", "step-2.pt"]
     assert (len(ground.told("pruned")), ground.told("gone")) == (1, [])
+
+
+def test_what_is_pinned_while_others_are_removed_stays(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+):
+    ground.job["retention"] = {"keep_last": 1}
+    for number in range(4):
+        ground.save(f"step-{number}.pt", str(number), OLD + number)
+    remove = pruning.removing.remove
+
+    def and_pin_the_next(manifests: str, found: Found) -> None:
+        remove(manifests, found)
+        pins.pin(ground.home.pins, os.path.join(ground.run.checkpoints, "step-1.pt"))
+
+    monkeypatch.setattr(pruning.removing, "remove", and_pin_the_next)
+    ground.whole()
+    assert sorted(os.listdir(ground.run.checkpoints)) == ["step-1.pt", "step-2.pt", "step-3.pt"]
+    assert [one["step"] for one in ground.told("pruned")] == [0]
 
 
 def test_what_is_not_sent_yet_is_not_removed(ground: Ground, monkeypatch: pytest.MonkeyPatch):

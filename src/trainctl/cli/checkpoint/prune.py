@@ -57,7 +57,7 @@ def prune_command(where: str | None, *, yes: bool, as_json: bool, **rules: Any) 
     if not as_json:
         _print(target, planned)
     done = pruning.carry_out(planned, lambda _: None) if yes else []
-    failed = [one for one in done if one.why]
+    failed = [one for one in done if one.why and not one.is_held]
     if as_json:
         output.print_json("checkpoint.prune", to_json(planned, done, dry_run=not yes))
     else:
@@ -126,6 +126,11 @@ def _conclude(planned: Plan, done: list[Outcome], *, dry_run: bool) -> None:
     many = f"{len(there)} of {output.counted(len(planned.judged), 'checkpoint')}, {freed}"
     if not dry_run:
         output.note(f"trainctl: removed {many}")
+        for one in done:
+            if one.is_held:
+                output.note(
+                    f"  {neutralise(one.judged.name)} stays after all: {neutralise(one.why)}"
+                )
     elif there:
         output.note(f"trainctl: would remove {many}; nothing was removed")
         output.note("  to do it: the same command with --yes")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from trainctl.control import stores
 from trainctl.control.catalogue.rows import lacking
 from trainctl.control.checkpoints import RUN, URL, Ground, Target
-from trainctl.control.pruning.plan import Judged, Plan
+from trainctl.control.pruning.plan import HeldError, Judged, Plan
 from trainctl.errors import TrainctlError
 from trainctl.kit import removing, retention
 from trainctl.kit.retention import Policy
@@ -17,10 +17,14 @@ from trainctl.kit.stores.protocol import StoreError
 
 
 class Outcome(NamedTuple):
-    """What became of one that was to go. why: why it is still there; empty where it is gone."""
+    """What became of one that was to go. why: why it is still there; empty where it is gone.
+
+    is_held: it stays because something holds it since the plan was made; nothing has failed.
+    """
 
     judged: Judged
     why: str
+    is_held: bool = False
 
 
 def plan(where: Ground, target: Target, policy: Policy) -> Plan:
@@ -55,21 +59,24 @@ def _plan(where: Ground, target: Target, policy: Policy, now: float) -> Plan:
 def carry_out(planned: Plan, progress: Callable[[Outcome], None]) -> list[Outcome]:
     """Remove what nothing keeps: each one's manifest first. Gone already is success.
 
+    What holds it is asked again right before: a removal of many takes long enough to pin one.
     One that fails keeps none of the others. Raises CredentialsError and its kin at once.
     """
     done: list[Outcome] = []
     planned.sweep()
     for judged in planned.doomed:
-        why = ""
+        why, is_held = "", False
         try:
             planned.remove(judged)
+        except HeldError as held:
+            why, is_held = str(held), True
         except removing.ChangedError:
             why = "it was written to meanwhile"
         except OSError as error:
             why = f"{error.filename or judged.place}: {error.strerror or error}"
         except StoreError as error:
             raise _stopped(error, done) from error
-        done.append(Outcome(judged, why))
+        done.append(Outcome(judged, why, is_held))
         progress(done[-1])
     return done
 

@@ -8,7 +8,7 @@ from trainctl.checkpoints.looking import VERIFIED
 from trainctl.control import catalogue
 from trainctl.control.catalogue.rows import KEPT, STORE, Shown, Wanted
 from trainctl.control.checkpoints import PATH, RUN, Ground, Target
-from trainctl.control.pruning.plan import Judged, Plan, judged
+from trainctl.control.pruning.plan import HeldError, Judged, Plan, judged
 from trainctl.errors import UsageError
 from trainctl.kit import checkpoints, diverging, guards, locks, manifest, removing, retention
 from trainctl.kit.checkpoints import Found
@@ -121,6 +121,9 @@ class _Disk:
         return self._nan_from[run, attempt]
 
     def _remove(self, one: Judged) -> None:
+        held = guards.on(self._home, one.place)
+        if held:
+            raise HeldError("; ".join(held))
         removing.remove(self._home.manifests, self._seen[one.place])
         if one.place in self._copies:
             removing.clear(os.path.dirname(one.place))

@@ -21,9 +21,14 @@ class Judged(NamedTuple):
     reasons: list[str]
 
 
+class HeldError(Exception):
+    """What was to go is held by now, and stays. Its text is what holds it."""
+
+
 class Plan(NamedTuple):
     """judged: all that is there, newest first. of: what was looked at, in words.
 
+    remove: raises HeldError where it is held by now, that is since the plan was made.
     sweep: removes what a killed removal has left.
     """
 

@@ -6,7 +6,7 @@ import os
 
 from trainctl.control import stores
 from trainctl.control.checkpoints import Ground
-from trainctl.control.pruning.plan import Judged, Plan, judged
+from trainctl.control.pruning.plan import HeldError, Judged, Plan, judged
 from trainctl.control.wiring import connect
 from trainctl.errors import UsageError
 from trainctl.kit.retention import Kept, Policy
@@ -45,6 +45,8 @@ def of_store(where: Ground, url: str, policy: Policy, now: float) -> Plan:
         groups.setdefault(one.key.rpartition("/")[0], []).append(one)
 
     def remove(one: Judged) -> None:
+        if shelf.is_pinned(store, one.place):
+            raise HeldError("pinned")
         shelf.discard(store, one.place)
 
     names = judged(groups.values(), policy, now, lambda one: one.key.removeprefix("runs/"))

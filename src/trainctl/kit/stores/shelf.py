@@ -21,7 +21,8 @@ from trainctl.kit.stores.pushing import push
 from trainctl.kit.stores.together import together
 
 __all__ = (
-    "Shelved", "discard", "key_for", "pin", "pull", "push", "read_manifest", "shelved", "unpin",
+    "Shelved", "discard", "is_pinned", "key_for", "pin", "pull", "push", "read_manifest",
+    "shelved", "unpin",
 )  # fmt: skip
 THREADS = 8
 
@@ -40,7 +41,7 @@ def shelved(store: Store, run: Optional[str] = None) -> List[Shelved]:
             manifest = read_manifest(store, key)
         except (AbsentError, CorruptError):
             return
-        found.append(told(key, manifest, pinned=store.head(f"{key}/{PINNED}") is not None))
+        found.append(told(key, manifest, pinned=is_pinned(store, key)))
 
     together((key for key in keys if is_key(key)), look, THREADS)
     return sorted(found, key=lambda one: (one.run, one.attempt, one.step or 0, one.made, one.key))
@@ -63,6 +64,10 @@ def pin(store: Store, key: str) -> None:
     if store.head(f"{key}/{MANIFEST}") is None:
         raise AbsentError(f"{store.url}: there is no checkpoint {key}")
     store.write(f"{key}/{PINNED}", b"")
+
+
+def is_pinned(store: Store, key: str) -> bool:
+    return store.head(f"{key}/{PINNED}") is not None
 
 
 def unpin(store: Store, key: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.conftest import Trainctl
-from trainctl.kit import manifest, removing
+from trainctl.kit import guards, manifest, removing
 from trainctl.kit.manifest import About
 from trainctl.kit.names import Home
 from trainctl.kit.stores import shelf
@@ -98,6 +98,20 @@ def test_a_pin_holds_until_it_is_taken_away(out: Path, trainctl: Trainctl):
     assert answer.data == {"pinned": False, "checkpoints": [path]}
     rows = {row["name"]: row for row in trainctl(*words).data["checkpoints"]}
     assert rows["step-1.safetensors"]["reasons"] == []
+
+
+def test_what_is_held_only_since_the_plan_stays_and_is_told(
+    out: Path, trainctl: Trainctl, monkeypatch: pytest.MonkeyPatch
+):
+    def held(_: Home, path: str) -> list[str]:
+        return ["pinned"] * path.endswith("step-1.safetensors")
+
+    monkeypatch.setattr(guards, "on", held)
+    answer = trainctl("checkpoint", "prune", "out", "--keep-last", "1", "--yes")
+    assert answer.code == 0
+    assert "removed 3 of 6 checkpoints" in answer.err
+    assert "step-1.safetensors stays after all: pinned" in answer.err
+    assert names(out) == ["step-1", "step-5", "step-6"]
 
 
 def test_what_is_open_young_linked_overwritten_or_not_whole_stays(out: Path, trainctl: Trainctl):
