@@ -37,6 +37,7 @@ class Verified(NamedTuple):
     checked: what it was held against, in the order in which it was. was_rewritten: files have
     other times than when their manifest was made. is_sound: neither its structure nor its own
     checksums find anything wrong. bytes: how many it holds.
+    unfiled: why the manifest that was made could not be written; it is whole all the same.
     """
 
     path: str
@@ -48,6 +49,7 @@ class Verified(NamedTuple):
     was_rewritten: bool = False
     is_sound: bool = True
     bytes: int = 0
+    unfiled: str = ""
 
 
 def verify(
@@ -80,20 +82,30 @@ def verify(
         if deep or known is None or wrong:  # its own checksums may tell one tensor from another
             own += reader.verify(source)
             wrong += [Finding(what) for what in own]
-    made = None
+    made, unfiled = None, ""
     if known is None and not wrong:
         try:
             made = manifest.make(path, about or _about(path, inspection), shared, each)
-            manifest.write(manifests, made)
+            unfiled = _file(manifests, made)
         except ChangedError:
             wrong.append(Finding("it was written to while it was read"))
     was_rewritten = known is not None and not manifest.stands(known, path)
     is_known = reader.name != _UNKNOWN
     found, held = tuple(dict.fromkeys(wrong)), _held(known, deep=deep, is_known=is_known)
-    was_made = made is not None
+    was_made = made is not None and not unfiled
     return Verified(
-        path, reader.name, found, held, known or made, was_made, was_rewritten, not own, size
-    )
+        path, reader.name, found, held, known or made, was_made, was_rewritten, not own, size,
+        unfiled,
+    )  # fmt: skip
+
+
+def _file(manifests: str, made: Manifest) -> str:
+    """Write it; why it could not be written, which tells nothing of the checkpoint."""
+    try:
+        manifest.write(manifests, made)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def _held(known: Manifest | None, *, deep: bool, is_known: bool) -> tuple[str, ...]:

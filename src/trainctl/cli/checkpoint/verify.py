@@ -23,7 +23,7 @@ is none yet, against the format's own checksums. One that passes without a manif
 
 WHAT is a checkpoint, a folder with some, a run (all of its own), one of a run as RUN/NAME or
 RUN/STEP, or a URL; left out, the newest run. Exit code 0: all are whole; 1: one is damaged or
-not complete.
+not complete, or its manifest could not be written.
 
 \b
 Examples:
@@ -60,7 +60,7 @@ def verify_command(what: tuple[str, ...], *, deep: bool, renew: bool, as_json: b
         damaged = sum(1 for one in done if one.findings)
         output.note(f"{damaged} of {output.counted(len(done), 'checkpoint')} cannot be trusted")
         output.note(f"  try: {_next(where, [one for one in done if one.findings])}")
-    return 0 if whole else 1
+    return 0 if whole and not any(one.unfiled for one in done) else 1
 
 
 def _next(where: Ground, damaged: Sequence[Verified]) -> str:
@@ -92,6 +92,8 @@ def _print(one: Verified) -> None:
     else:
         output.line(f"{path}  hashed  {output.size(one.bytes)}")
         output.line("  its format is not known, so there is nothing to hold it against yet")
+    if one.unfiled:
+        output.line(f"  but its manifest could not be written: {neutralise(one.unfiled)}")
     if one.was_made and one.manifest is not None:
         output.line(f"  it has a manifest now: {one.manifest.id[:12]}")
 
@@ -103,8 +105,9 @@ def to_json(one: Verified) -> dict[str, Any]:
         "whole": not one.findings,
         "findings": [_finding(finding) for finding in one.findings],
         "checked": list(one.checked),
-        "manifest": one.manifest.id if one.manifest else None,
+        "manifest": one.manifest.id if one.manifest and not one.unfiled else None,
         "manifest_was_made": one.was_made,
+        "manifest_not_written": one.unfiled or None,
         "was_rewritten": one.was_rewritten,
         "size": one.bytes,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -52,6 +53,27 @@ def test_damage_is_told_by_file_tensor_and_bytes(project: Path, trainctl: Trainc
     (finding,) = one["findings"]
     assert finding["tensors"] == ["net.2.weight"]
     assert finding["start"] < path.stat().st_size - 5 < finding["end"]
+
+
+@pytest.mark.parametrize("more", [(), ("--renew",)])
+def test_on_a_full_disk_only_its_manifest_is_missing(
+    project: Path, trainctl: Trainctl, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+):
+    checkpoints.safetensors(project / "a.safetensors", SHAPES)
+
+    def full(_: str, __: manifest.Manifest) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/state/manifests/x.json")
+
+    monkeypatch.setattr(manifest, "write", full)
+    answer = trainctl("checkpoint", "verify", "a.safetensors", *more)
+    assert answer.code == 1
+    assert "a.safetensors  whole" in answer.out
+    assert "but its manifest could not be written: No space left on device" in answer.out
+    assert "cannot be trusted" not in answer.err
+    data = trainctl("checkpoint", "verify", "a.safetensors", *more, "--json").data
+    assert data["whole"]
+    assert data["checkpoints"][0]["manifest"] is None
+    assert data["checkpoints"][0]["manifest_not_written"] == "No space left on device"
 
 
 def test_a_bit_that_flips_without_a_write_shows_too(project: Path, trainctl: Trainctl):
