@@ -7,6 +7,14 @@ import sys
 
 def main() -> int:
     """Run the command line and return its exit code."""
+    try:
+        return _main()
+    except KeyboardInterrupt:  # while modules are imported: later it is caught further in
+        sys.stderr.write("\n")
+        return 130
+
+
+def _main() -> int:
     words = sys.argv[1:]
     if words in (["--help"], ["-h"], ["help"]):
         from trainctl.cli.table import page

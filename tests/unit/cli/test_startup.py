@@ -39,6 +39,29 @@ def imported(home: Path, *words: str) -> set[str]:
     return set(done.stderr.rpartition("\n")[2].split())
 
 
+INTERRUPTED = """
+import importlib.abc, sys
+late = sys.argv.pop(1)
+class Ctrl_C(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, *rest):
+        if name == late:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Ctrl_C())
+from trainctl.cli.entry import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("module", ["trainctl.cli.main", "click", "trainctl.control.home"])
+def test_an_interrupt_while_modules_are_imported_is_no_traceback(tmp_path: Path, module: str):
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, module, "list"],
+        cwd=tmp_path, env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (130, "\n")
+
+
 @pytest.mark.parametrize("word", ["--help", "-h", "help", "--version"])
 def test_the_top_page_is_printed_before_anything_is_imported(tmp_path: Path, word: str):
     assert imported(tmp_path, word) & (NOT_FOR_HELP | {"click", "re", "typing"}) == set()
