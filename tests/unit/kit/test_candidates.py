@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_anothers_that_was_only_touched_is_still_anothers(bench: Bench):
 
 @pytest.mark.parametrize("about", [{}, {"run": "base", "attempt": 1}])
 def test_what_its_record_knows_stays_its_own_when_it_is_touched(
-    bench: Bench, about: dict[str, object]
+    bench: Bench, about: dict[str, Any]
 ):
     touch(noted(bench, bench.save("step_1.pt", 100, **about)), 5000)
     (found,) = candidates.of_run(bench.run, bench.job)
