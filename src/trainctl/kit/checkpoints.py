@@ -8,6 +8,8 @@ import stat
 from itertools import islice
 from typing import AbstractSet, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence
 
+from trainctl.kit.contents import DEPTH as NESTED
+
 SUFFIXES = (
     ".pt",
     ".pth",
@@ -163,7 +165,7 @@ def look(path: str) -> Optional[Found]:
             mtime = max([part.st_mtime for part in seen], default=os.stat(path).st_mtime)
             return Found(path, step, sum(part.st_size for part in seen), mtime, True)
         seen_file = os.stat(path)
-    except OSError:  # gone in the meantime: a trainer that keeps the last few prunes as we look
+    except OSError:  # nested without end, or gone: a trainer that keeps a few prunes as we look
         return None
     if not stat.S_ISREG(seen_file.st_mode):
         return None
@@ -171,5 +173,27 @@ def look(path: str) -> Optional[Found]:
 
 
 def files_in(folder: str) -> List[str]:
-    paths = (os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names)
-    return list(islice(paths, ENTRIES))
+    """At most ENTRIES of them; what cannot be listed is passed over.
+
+    Raises OSError where folders are nested deeper than a checkpoint's may be.
+    """
+    return list(islice(_files(folder), ENTRIES))
+
+
+def _files(root: str) -> Iterator[str]:
+    """Without recursion, which os.walk needs: folders may be nested deeper than the stack."""
+    waiting = [(root, 0)]
+    while waiting:
+        folder, depth = waiting.pop()
+        if depth > NESTED:
+            raise OSError(0, f"is nested deeper than {NESTED} folders", root)
+        try:
+            with os.scandir(folder) as listing:
+                entries = list(listing)
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append((entry.path, depth + 1))
+            elif not (entry.is_symlink() and os.path.isdir(entry.path)):
+                yield entry.path

@@ -43,7 +43,8 @@ def incompleteness(
         return "it was never given its final name"
     if os.path.exists(found.path + "-unfinished"):
         return f"{name}-unfinished stands beside it"
-    quiet = not writers_alive or (now or time.time()) - found.mtime >= SETTLE_SECONDS
+    age = (now or time.time()) - found.mtime
+    quiet = not writers_alive or abs(age) >= SETTLE_SECONDS  # of a clock ahead, age is below 0
     if not found.is_dir:
         return _flaw_of_file(found.path, quiet=quiet)
     if not quiet:
@@ -59,7 +60,10 @@ def _flaw_of_file(path: str, *, quiet: bool) -> Optional[str]:
 
 
 def _flaw_of_folder(folder: str) -> Optional[str]:
-    paths = files_in(folder)
+    try:
+        paths = files_in(folder)
+    except OSError as error:
+        return f"it {error.strerror}"
     if not paths:
         return "it is empty"
     names = [os.path.relpath(path, folder) for path in paths]
