@@ -126,10 +126,19 @@ class Looker:
         self._news.clear()
 
 
+def leads_nowhere(path: str) -> Look:
+    """Of a link to what is gone."""
+    return _lacking(path, "it is a link that leads nowhere", os.lstat(path).st_mtime)
+
+
 def _unreadable(path: str, error: OSError) -> Look:
     why = f"it {error.strerror}" if error.errno == 0 else f"it cannot be read: {error.strerror}"
+    return _lacking(path, why, 0.0)
+
+
+def _lacking(path: str, why: str, mtime: float) -> Look:
     facts = Facts("", "", step_of(os.path.basename(path)), None, None, {}, None, why)
-    return Look(path, facts, 0, 0.0, 0, UNVERIFIED, pinned=False)
+    return Look(path, facts, 0, mtime, 0, UNVERIFIED, pinned=False)
 
 
 def _mark(seen: Mapping[str, os.stat_result]) -> list[int]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from trainctl.checkpoints.catalogue import Mark
-from trainctl.checkpoints.looking import Look, Looker
+from trainctl.checkpoints.looking import Look, Looker, leads_nowhere
 from trainctl.checkpoints.ordering import Metric
 from trainctl.errors import NotFoundError
 
@@ -52,18 +53,17 @@ Place = tuple[str, Mark]  # a checkpoint's path, and its folder's mark
 def looks(
     looker: Looker, places: Iterable[Place], limit: int | None, progress: Callable[[int], None]
 ) -> list[Look]:
-    """So many looks at most; what is gone by now is passed over."""
+    """So many looks at most; what is gone by now is passed over, a link to it is not whole."""
     found: list[Look] = []
     for path, mark in places:
         if len(found) == limit:
             break
         try:
             found.append(looker.look(path, mark))
-        except (
-            FileNotFoundError,
-            NotADirectoryError,
-        ):  # a trainer that keeps the last few prunes as we look
-            continue
+        except (FileNotFoundError, NotADirectoryError):
+            if not os.path.islink(path):  # a trainer that keeps the last few prunes as we look
+                continue
+            found.append(leads_nowhere(path))
         progress(1)
     looker.keep()
     return found

@@ -107,6 +107,26 @@ def test_the_reason_stands_where_one_is_not_complete(project: Path, trainctl: Tr
     assert row["why_incomplete"]
 
 
+def test_what_a_clock_that_is_ahead_has_dated_is_complete(project: Path, trainctl: Trainctl):
+    path = checkpoints.trainer(project / "out/checkpoint-100", 100)
+    at = time.time() + 70 * 365 * 86_400
+    for name in os.listdir(path):
+        os.utime(path / name, (at, at))
+    (row,) = trainctl("checkpoint", "list", "out", "--json").data["checkpoints"]
+    assert row["complete"]
+
+
+def test_a_link_that_leads_nowhere_is_shown_as_such(project: Path, trainctl: Trainctl):
+    checkpoints.safetensors(project / "out/step-1.safetensors", SHAPES)
+    old(project / "out")
+    (project / "out/step-2.safetensors").symlink_to(project / "gone.safetensors")
+    answer = trainctl("checkpoint", "list", "out")
+    assert "leads nowhere" in answer.out
+    assert "more" not in answer.out + answer.err
+    rows = trainctl("checkpoint", "list", "out", "--json").data["checkpoints"]
+    assert [(row["step"], row["complete"]) for row in rows] == [(2, False), (1, True)]
+
+
 def test_the_best_stands_first_and_what_has_no_value_last(project: Path, trainctl: Trainctl):
     losses = {100: 0.9, 200: 0.3, 300: 0.5}
     for step, loss in losses.items():
@@ -161,7 +181,7 @@ def test_a_loop_of_links_a_pipe_and_a_broken_link_are_no_trouble(
     rows = {row["name"]: row for row in answer.data["checkpoints"]}
     assert rows["step_1.safetensors"]["complete"]
     assert rows["pipe.pt"]["why_incomplete"] == "it is neither a file nor a folder"
-    assert "gone.pt" not in rows
+    assert rows["gone.pt"]["why_incomplete"] == "it is a link that leads nowhere"
 
 
 def test_forty_gigabytes_of_nothing_are_listed_at_once(project: Path, trainctl: Trainctl):
