@@ -124,8 +124,13 @@ class Run:
             yield from lines
 
     def stop(self, *, grace_seconds: float | None = None, wait: bool = True) -> None:
-        """Ask it to end: SIGTERM, the grace (the job's own if None), SIGKILL. Ended is done."""
+        """Ask it to end: SIGTERM, the grace (the job's own if None), SIGKILL. Ended is done.
+
+        Raises a TrainctlError where, without grace, all its processes are gone and it stays open.
+        """
         stop.ask(self._here, self._folder, grace_seconds)
+        if wait and grace_seconds == stop.NOW:
+            stop.wait_at_once(self._here, self._folder)
         if wait:
             self.wait()
 

@@ -69,7 +69,8 @@ def _stop(
         output.note(f"trainctl: {folder.name} has ended already: {before.reason or before.state}")
         return {"name": folder.name, "state": before.state, "reason": before.reason}
     output.note(f"trainctl: asked {folder.name} to stop")
-    found = before if given["no_wait"] else stop.wait(here, folder)
+    wait = stop.wait_at_once if grace == stop.NOW else stop.wait
+    found = before if given["no_wait"] else wait(here, folder)
     lookup.note(here, folder)
     if not given["no_wait"]:
         output.note(f"trainctl: {summary(found)}")
