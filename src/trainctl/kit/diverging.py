@@ -7,6 +7,7 @@ import math
 import os
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, cast
 
+from trainctl.kit import files
 from trainctl.kit.manifest import About
 from trainctl.kit.names import RunFolder
 
@@ -70,7 +71,7 @@ def _odd_lines(path: str) -> Iterator[bytes]:
     """The lines in which something is no number; the others are passed over unread."""
     rest = b""
     try:
-        with open(path, "rb") as file:
+        with files.open_regular(path) as file:
             for chunk in iter(lambda: file.read(_CHUNK), b""):
                 whole, _, after = (rest + chunk).rpartition(b"\n")
                 rest = after[-_CHUNK:]
@@ -91,7 +92,7 @@ def _row(line: bytes) -> Dict[str, Any]:
 
 def _history(path: str) -> List[Dict[str, Any]]:
     try:
-        with open(path, "rb") as file:
+        with files.open_regular(path) as file:
             text = file.read(_STATE_BYTES + 1)
     except OSError:
         return []

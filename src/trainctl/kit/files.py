@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 import sys
-from typing import Any, Dict, Mapping, Optional, Union, cast
+from typing import Any, BinaryIO, Dict, Mapping, Optional, Union, cast
 
 _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 _full_fsync = 51  # F_FULLFSYNC: on macOS fsync alone leaves the data in the drive's cache
@@ -94,6 +95,19 @@ def read_json(path: str) -> Optional[Dict[str, Any]]:
     except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         return None
     return cast("Dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def open_regular(path: str) -> BinaryIO:
+    """Open to read. Raises OSError at once for a pipe, which would be waited for, and the like."""
+    return open(path, "rb", opener=_regular)
+
+
+def _regular(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "is no regular file", path)
+    return descriptor
 
 
 def remove(path: str) -> None:

@@ -8,6 +8,8 @@ import re
 from itertools import islice
 from typing import Any, Dict, FrozenSet, Iterator, Match, Optional, Set, Tuple, cast
 
+from trainctl.kit import files
+
 JSON_BYTES = 16_000_000  # of a file that is looked into; a longer one is left to deeper readers
 NEIGHBOURS = 64  # how many are looked at, to see how a script's checkpoints end
 _SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})(\.safetensors|\.bin)$")
@@ -168,14 +170,10 @@ def _tracker(folder: str, names: FrozenSet[str]) -> Iterator[str]:
 def _head(path: str, most: int = JSON_BYTES) -> bytes:
     """The beginning of a file; empty where it cannot be read."""
     try:
-        with open(path, "rb", opener=_without_waiting) as file:
-            return file.read(most) or b""
+        with files.open_regular(path) as file:
+            return file.read(most)
     except OSError:
         return b""
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # a pipe that somebody named so never opens else
 
 
 def _json(path: str) -> Optional[Dict[str, Any]]:

@@ -7,6 +7,8 @@ import os
 import re
 from typing import Any, Dict, Iterator, List, Mapping, Optional, cast
 
+from trainctl.kit import files
+
 _TAIL_BYTES = 1 << 20  # of a log that may be long: what was told last is near its end
 _STATE_BYTES = 16 << 20
 _NO_MEASURES = ("step", "global_step", "epoch", "iter", "time", "at")
@@ -29,7 +31,7 @@ def at(log: str, step: Optional[int]) -> Dict[str, float]:
 def in_folder(path: str) -> Dict[str, float]:
     """What Hugging Face's trainer_state.json in a checkpoint's folder tells of its last logs."""
     try:
-        with open(os.path.join(path, "trainer_state.json"), "rb") as file:
+        with files.open_regular(os.path.join(path, "trainer_state.json")) as file:
             state: Any = json.loads(file.read(_STATE_BYTES))
         history: List[Any] = list(state["log_history"])
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
@@ -60,7 +62,7 @@ def _measures(record: Mapping[str, Any]) -> Dict[str, float]:
 
 def _tail(log: str) -> Iterator[Dict[str, Any]]:
     try:
-        with open(log, "rb") as file:
+        with files.open_regular(log) as file:
             start = max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES)
             lines = os.pread(file.fileno(), _TAIL_BYTES, start).split(b"\n")
     except OSError:

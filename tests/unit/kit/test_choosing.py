@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.torture.yard import job_of
-from trainctl.kit import candidates, choosing, diverging, events, files, manifest
+from trainctl.kit import candidates, choosing, diverging, events, files, manifest, measures
 from trainctl.kit.choosing import Checker, Choice, OverdueError
 from trainctl.kit.manifest import About
 from trainctl.kit.names import Home, RunFolder
@@ -255,6 +255,18 @@ def test_what_cannot_be_judged_is_passed_over_with_the_word(bench: Bench):
 
     assert choice.path == str(bench.out / "step_1.pt")
     assert choice.passed[0].why == "could not be judged (OverflowError: too large)"
+
+
+def test_pipes_are_not_waited_for(bench: Bench):
+    bench.save("checkpoint-20/model.pt", 200)
+    os.mkfifo(bench.out / "checkpoint-20" / "trainer_state.json")
+    log = bench.run.attempt(1).metrics
+    os.mkfifo(log)
+
+    assert diverging.in_attempt(bench.run, 1) is None
+    assert diverging.in_checkpoint(str(bench.out / "checkpoint-20"), None) is None
+    assert measures.in_folder(str(bench.out / "checkpoint-20")) == {}
+    assert measures.at(log, None) == {}
 
 
 def test_of_a_nan_after_what_tells_no_step_the_worst_is_assumed(bench: Bench):

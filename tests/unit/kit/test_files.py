@@ -32,6 +32,18 @@ def test_what_is_no_whole_object_reads_as_none(tmp_path: Path, text: str) -> Non
     assert files.read_json(str(tmp_path / "a.json")) is None
 
 
+def test_only_a_regular_file_is_opened_and_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    os.mkfifo(path)
+    for other in (path, tmp_path, Path(os.devnull)):
+        with pytest.raises(OSError, match=r"regular|directory"):
+            files.open_regular(str(other))
+    path.unlink()
+    path.write_bytes(b"text")
+    with files.open_regular(str(path)) as file:
+        assert file.read() == b"text"
+
+
 def test_no_file_reads_as_none(tmp_path: Path) -> None:
     assert files.read_json(str(tmp_path / "a.json")) is None
     (tmp_path / "file").touch()
