@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from trainctl.checkpoints.formats import dcp, sharded
-from trainctl.checkpoints.formats.files import flaws_of, read_files, verify_files, worst
+from trainctl.checkpoints.formats.files import flaws_of, read_files, verdict_with, verify_files
 from trainctl.checkpoints.formats.protocol import Inspection, Resuming
 from trainctl.checkpoints.reading.progress import progress_of
 from trainctl.checkpoints.source import Source
@@ -27,8 +27,9 @@ class Accelerate:
         return "optimizer.bin" in files or any(map(_RANK.match, files))
 
     def inspect(self, source: Source) -> Inspection:
-        parts = read_files(source, source.files())
-        shards = [dcp.inspect_folder(source, folder) for folder in dcp.folders_in(source)]
+        folders = dcp.folders_in(source)
+        parts = read_files(source, source.files(), folders)
+        shards = [dcp.inspect_folder(source, folder) for folder in folders]
         tensors = (*parts.tensors, *(tensor for shard in shards for tensor in shard.tensors))
         registered = {
             match.group(1): value
@@ -56,7 +57,7 @@ class Accelerate:
             has_optimizer=parts.has_optimizer or any(shard.has_optimizer for shard in shards),
             world_size=max(ranks) + 1 if ranks else None,
             imports=tuple(sorted({*parts.imports, *(n for s in shards for n in s.imports)})),
-            verdict=worst(parts.verdict, *(shard.verdict for shard in shards)),
+            verdict=verdict_with(parts, [shard.verdict for shard in shards]),
             findings=findings,
         )
 

@@ -19,13 +19,16 @@ from trainctl.kit import layouts
 FILES = 5_000  # that are looked into; the rest is sized
 _DOCUMENT = 4 << 20  # a tokenizer's may be larger, and costs more to read than it tells
 _PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt", ".tar")
-_WORST = (Verdict.OPAQUE, Verdict.DATA, Verdict.CODE, Verdict.MALFORMED)
+_PLAIN = (".safetensors", ".json", ".jsonl", ".txt", ".md", ".jinja", ".py", ".yaml", ".yml")
+_SHARDS = (".distcp", "/.metadata")  # of a distributed checkpoint, which has a reader of its own
+_MAGIC = (b"\x80", b"PK")  # of a pickle, and of a zip, which may hold one
+_WORST = (Verdict.DATA, Verdict.OPAQUE, Verdict.CODE, Verdict.MALFORMED)
 
 
 class Parts(NamedTuple):
     """scalars: by file and dotted key, `scheduler.last_epoch`. findings: each begins with a file.
 
-    looked_into: the files that were read.
+    looked_into: the files that were read. left: those that were not, and may hold code.
     """
 
     tensors: tuple[Tensor, ...]
@@ -34,6 +37,7 @@ class Parts(NamedTuple):
     verdict: Verdict
     findings: Findings
     looked_into: tuple[str, ...]
+    left: tuple[str, ...]
 
     @property
     def has_optimizer(self) -> bool:
@@ -41,13 +45,16 @@ class Parts(NamedTuple):
         return "optimizer" in stems or any(t.part == "optimizer" for t in self.tensors)
 
 
-def read_files(source: Source, names: Iterable[str]) -> Parts:
-    """All that tensors and pickles tell, of these files. Raises OSError."""
+def read_files(source: Source, names: Iterable[str], folders: Collection[str] = ()) -> Parts:
+    """All that tensors and pickles tell, of these files. Raises OSError.
+
+    folders: those in it that are distributed checkpoints, which the caller reads.
+    """
     tensors: list[Tensor] = []
     scalars: dict[str, Scalar] = {}
     imports: set[str] = set()
     findings = Findings()
-    verdicts = {Verdict.OPAQUE}
+    verdicts = set[Verdict]()
     chosen = [name for name in sorted(names) if name.endswith((".safetensors", *_PICKLES))][:FILES]
     for name in chosen:
         stem = _stem(name)
@@ -65,8 +72,33 @@ def read_files(source: Source, names: Iterable[str]) -> Parts:
         verdicts.add(verdict)
         for finding in wrong:
             findings.append(f"{name}: {finding}")
-    verdict = worst(*verdicts)
-    return Parts(tuple(tensors), scalars, tuple(sorted(imports)), verdict, findings, tuple(chosen))
+    left = _left(source, frozenset(chosen), folders)
+    if left or not chosen:
+        verdicts.add(Verdict.OPAQUE)
+    told = tuple(sorted(imports)), worst(*verdicts), findings
+    return Parts(tuple(tensors), scalars, *told, tuple(chosen), left)
+
+
+def _left(source: Source, read: Collection[str], folders: Collection[str]) -> tuple[str, ...]:
+    """The files of it that may hold code and were not looked into, whatever they are called."""
+    rest = [
+        name
+        for name, size in sorted(source.files().items())
+        if size and name not in read and not name.endswith(_PLAIN)
+        if not (name.endswith(_SHARDS) and name.rpartition("/")[0] in folders)
+    ]
+    return tuple(
+        name
+        for at, name in enumerate(rest)
+        if at >= FILES or name.endswith(_PICKLES) or _begins_like_code(source, name)
+    )
+
+
+def _begins_like_code(source: Source, name: str) -> bool:
+    try:
+        return source.read(name, 0, 2).startswith(_MAGIC)
+    except OSError:
+        return True
 
 
 def flaws_of(source: Source, parts: Parts) -> Iterator[str]:
@@ -83,7 +115,14 @@ def flaws_of(source: Source, parts: Parts) -> Iterator[str]:
 
 
 def worst(*verdicts: Verdict) -> Verdict:
+    """What was not looked into is no data: it may be anything."""
     return max(verdicts, key=_WORST.index)
+
+
+def verdict_with(parts: Parts, shards: Collection[Verdict]) -> Verdict:
+    """Of these files and of the distributed checkpoints beside them, which may be all there is."""
+    is_nothing = not parts.looked_into and not parts.left
+    return worst(*shards) if shards and is_nothing else worst(parts.verdict, *shards)
 
 
 def _read_pickled(source: Source, name: str) -> TorchFile:

@@ -10,7 +10,13 @@ import re
 from collections.abc import Iterator
 
 from trainctl.checkpoints.formats import dcp, sharded, trainer_state
-from trainctl.checkpoints.formats.files import Parts, flaws_of, read_files, verify_files, worst
+from trainctl.checkpoints.formats.files import (
+    Parts,
+    flaws_of,
+    read_files,
+    verdict_with,
+    verify_files,
+)
 from trainctl.checkpoints.formats.protocol import Inspection, Resuming
 from trainctl.checkpoints.formats.trainer_state import State
 from trainctl.checkpoints.reading.findings import Findings
@@ -32,8 +38,9 @@ class Trainer:
     def inspect(self, source: Source) -> Inspection:
         files = source.files()
         state = trainer_state.read_state(source)
-        parts = read_files(source, files)
-        shards = [dcp.inspect_folder(source, folder) for folder in dcp.folders_in(source)]
+        folders = dcp.folders_in(source)
+        parts = read_files(source, files, folders)
+        shards = [dcp.inspect_folder(source, folder) for folder in folders]
         tensors = (*parts.tensors, *(tensor for shard in shards for tensor in shard.tensors))
         findings = Findings(state.findings)
         for finding in (
@@ -58,7 +65,7 @@ class Trainer:
             has_optimizer=any(tensor.part == "optimizer" for tensor in tensors),
             world_size=_world_size(source, shards),
             imports=tuple(sorted({*parts.imports, *(n for s in shards for n in s.imports)})),
-            verdict=worst(parts.verdict, *(shard.verdict for shard in shards)),
+            verdict=verdict_with(parts, [shard.verdict for shard in shards]),
             findings=tuple(findings),
         )
 
