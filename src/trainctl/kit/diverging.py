@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, cast
+import re
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple, cast
 
 from trainctl.kit import files
 from trainctl.kit.manifest import About
@@ -13,6 +14,9 @@ from trainctl.kit.names import RunFolder
 
 _CHUNK = 1 << 20
 _STATE_BYTES = 64 << 20  # of a trainer_state.json; a longer one is not looked into
+_STEPS = ("step", "global_step", "iter")
+_LOSS = re.compile(r"(?:^|[-_./ ])loss(?:$|[./ ])", re.IGNORECASE)  # loss_scale is none
+_BEST = re.compile(r"(?:^|[-_./ ])best(?:$|[-_./ ])", re.IGNORECASE)  # infinite until there is one
 _ODD = (b"NaN", b"Infinity")  # as JSON writers spell them
 
 
@@ -26,13 +30,7 @@ class Diverged(NamedTuple):
 
 def in_attempt(run: RunFolder, attempt: int) -> Optional[Diverged]:
     """The first loss of this attempt's metrics.jsonl that is NaN or infinite."""
-    step = 0
-    for line in _odd_lines(run.attempt(attempt).metrics):
-        row = _row(line)
-        step = _step(row, step)
-        for name, value in _losses(row):
-            return Diverged(step, name, value)
-    return None
+    return _first(_row(line) for line in _telling_lines(run.attempt(attempt).metrics))
 
 
 def in_checkpoint(path: str, about: Optional[About]) -> Optional[Diverged]:
@@ -40,10 +38,7 @@ def in_checkpoint(path: str, about: Optional[About]) -> Optional[Diverged]:
     seen = of_metrics(about.metrics, about.step or 0) if about is not None else None
     if seen is not None:
         return seen
-    for row in _history(os.path.join(path, "trainer_state.json")):
-        for name, value in _losses(row):
-            return Diverged(_step(row, 0), name, value)
-    return None
+    return _first(_history(os.path.join(path, "trainer_state.json")))
 
 
 def of_metrics(metrics: Mapping[str, float], step: int = 0) -> Optional[Diverged]:
@@ -53,22 +48,45 @@ def of_metrics(metrics: Mapping[str, float], step: int = 0) -> Optional[Diverged
     return None
 
 
+def _first(rows: Iterable[Mapping[str, Any]]) -> Optional[Diverged]:
+    """A row without a step is of the step before it; with none before, it tells of no step."""
+    step: Optional[int] = None
+    for row in rows:
+        told = _step(row)
+        step = step if told is None else told
+        seen = None if step is None else of_metrics(row, step)
+        if seen is not None:
+            return seen
+    return None
+
+
 def _losses(row: Mapping[str, Any]) -> Iterator[Tuple[str, float]]:
     for name, value in row.items():
-        if "loss" in name.lower() and isinstance(value, float) and not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value) and _is_loss(name):
             yield name, value
 
 
-def _step(row: Mapping[str, Any], default: int) -> int:
-    step = row.get("step")
+def _is_loss(name: str) -> bool:
+    return _LOSS.search(name) is not None and _BEST.search(name) is None
+
+
+def _step(row: Mapping[str, Any]) -> Optional[int]:
+    steps = (_whole(row.get(name)) for name in _STEPS)
+    return next((step for step in steps if step is not None), None)
+
+
+def _whole(value: object) -> Optional[int]:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
     try:
-        return int(step) if isinstance(step, (int, float)) and math.isfinite(step) else default
-    except OverflowError:  # an integer beyond all floats
-        return default
+        number = float(value)
+    except (ValueError, OverflowError):  # no number, or an integer beyond all floats
+        return None
+    return int(number) if math.isfinite(number) else None
 
 
-def _odd_lines(path: str) -> Iterator[bytes]:
-    """The lines in which something is no number; the others are passed over unread."""
+def _telling_lines(path: str) -> Iterator[bytes]:
+    """All lines near one in which something is no number; of the others, who tells the step."""
     rest = b""
     try:
         with files.open_regular(path) as file:
@@ -77,9 +95,20 @@ def _odd_lines(path: str) -> Iterator[bytes]:
                 rest = after[-_CHUNK:]
                 if any(word in whole for word in _ODD):
                     yield from whole.split(b"\n")
+                else:
+                    yield from _last_with_step(whole)
     except OSError:
         return
     yield rest
+
+
+def _last_with_step(lines: bytes) -> Iterator[bytes]:
+    if not any(b'"%s"' % name.encode() in lines for name in _STEPS):
+        return
+    for line in reversed(lines.split(b"\n")):
+        if _step(_row(line)) is not None:
+            yield line
+            return
 
 
 def _row(line: bytes) -> Dict[str, Any]:

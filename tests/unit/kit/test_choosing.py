@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.torture.yard import job_of
-from trainctl.kit import candidates, choosing, diverging, events, files, manifest, measures
+from trainctl.kit import candidates, choosing, events, files, manifest
 from trainctl.kit.choosing import Checker, Choice, OverdueError
 from trainctl.kit.manifest import About
 from trainctl.kit.names import Home, RunFolder
@@ -235,14 +235,6 @@ def test_a_manifest_tells_of_a_nan(bench: Bench):
     assert bench.chosen() == "step_1.pt"
 
 
-def test_a_step_beyond_all_floats_is_no_step(bench: Bench):
-    bench.save("step_100.pt", 100)
-    log = f'{{"step": 200, "loss": 1.0}}\n{{"step": {10**400}, "loss": NaN}}\n'
-    Path(bench.run.attempt(1).metrics).write_text(log)
-
-    assert diverging.in_attempt(bench.run, 1) is not None
-
-
 def test_what_cannot_be_judged_is_passed_over_with_the_word(bench: Bench):
     def look(path: str) -> list[str]:
         if path.endswith("step_2.pt"):
@@ -255,18 +247,6 @@ def test_what_cannot_be_judged_is_passed_over_with_the_word(bench: Bench):
 
     assert choice.path == str(bench.out / "step_1.pt")
     assert choice.passed[0].why == "could not be judged (OverflowError: too large)"
-
-
-def test_pipes_are_not_waited_for(bench: Bench):
-    bench.save("checkpoint-20/model.pt", 200)
-    os.mkfifo(bench.out / "checkpoint-20" / "trainer_state.json")
-    log = bench.run.attempt(1).metrics
-    os.mkfifo(log)
-
-    assert diverging.in_attempt(bench.run, 1) is None
-    assert diverging.in_checkpoint(str(bench.out / "checkpoint-20"), None) is None
-    assert measures.in_folder(str(bench.out / "checkpoint-20")) == {}
-    assert measures.at(log, None) == {}
 
 
 def test_of_a_nan_after_what_tells_no_step_the_worst_is_assumed(bench: Bench):
