@@ -189,3 +189,20 @@ def test_refused_credentials_have_a_code_of_their_own(
     assert "AWS_ACCESS_KEY_ID" in done.err
     assert CREDENTIALS["AWS_SECRET_ACCESS_KEY"] not in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("within", ["", "data", "data/step_5.pt"])
+def test_half_a_push_is_no_checkpoint(trainctl: CommandLine, within: str) -> None:
+    (trainctl.project / "out").mkdir()
+    (trainctl.project / "out" / "step_5.pt").write_text("5")
+    to = ("--to", "store", "--json")
+    pushed = trainctl.ok("checkpoint", "push", "out/step_5.pt", *to).data
+    key = Path(pushed["checkpoints"][0]["url"])
+    (key / "manifest.json").unlink()
+    named = os.path.relpath(key / within, trainctl.project)
+    run = ("run", "--resume", named, "--name", "on", "train.py")
+    for words in (("checkpoint", "verify", named), ("checkpoint", "push", named, *to), run):
+        done = trainctl(*words)
+        assert done.code == (125 if words == run else 5)
+        assert "its push goes on, or was cut: there is no manifest" in done.err + done.out
+    assert not trainctl.run_folder("on").exists()

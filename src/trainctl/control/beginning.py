@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from trainctl.control import lookup
+from trainctl.control import checkpoints, lookup
 from trainctl.control.wiring import Here
 from trainctl.errors import CredentialsError, NotFoundError, ProviderError
 from trainctl.kit.names import RunFolder
@@ -65,6 +65,8 @@ def find(here: Here, asked: str, run: RunFolder, pace: Pace | None = None) -> Be
         return Beginning()
     text = asked.removeprefix("file://")
     path = os.path.normpath(os.path.join(here.cwd, os.path.expanduser(text)))
+    if "://" not in text:
+        checkpoints.refuse_unfinished(path)
     if "://" in text or _is_shelved(asked, path):
         from trainctl.control import fetching  # a client of stores, for hardly any run
 
@@ -86,8 +88,6 @@ def find(here: Here, asked: str, run: RunFolder, pace: Pace | None = None) -> Be
 
 def _in_run(here: Here, asked: str) -> str | None:
     """The path of what `RUN/NAME` or `RUN/STEP` means."""
-    from trainctl.control import checkpoints
-
     return checkpoints.in_run(checkpoints.Ground(here.cwd, here.environ, here.home), asked)
 
 

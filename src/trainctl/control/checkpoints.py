@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from trainctl.errors import NotFoundError, UsageError
+from trainctl.errors import NotFoundError, RefusedError, UsageError
 from trainctl.kit.names import Home, RunFolder
 
 PATH, RUN, URL = "path", "run", "url"
@@ -68,7 +68,7 @@ def resolve(where: Ground, text: str | None) -> Target:
 
     `RUN/NAME` and `RUN/STEP` are checkpoints of a run, by their own name or their step.
     Where there is no run yet, None is the current folder. Raises NotFoundError with what is close,
-    UsageError where several runs begin so.
+    UsageError where several runs begin so, RefusedError as `refuse_unfinished` does.
     """
     if text is None:
         return _newest(where)
@@ -77,6 +77,7 @@ def resolve(where: Ground, text: str | None) -> Target:
     path = os.path.join(where.cwd, os.path.expanduser(text.removeprefix("file://")))
     if os.path.lexists(path):
         path = os.path.normpath(path)
+        refuse_unfinished(path)
         return Target(URL if is_shelved(path) else PATH, text, path)
     run = _run(where, text)
     if run is not None:
@@ -159,6 +160,29 @@ def is_shelved(path: str) -> bool:
         return _holds_keys(os.path.dirname(above), name)
     runs, run = os.path.split(above)
     return os.path.basename(runs) == "runs" and _holds_keys(os.path.dirname(runs), f"{run}/{name}")
+
+
+def refuse_unfinished(path: str) -> None:
+    """Raises RefusedError for a checkpoint in a folder store, or a part of it, that is not whole.
+
+    The manifest is put last: without it nobody knows what is still to come.
+    """
+    path = os.path.realpath(path)
+    if "/runs/" not in path:
+        return
+    from trainctl.kit.stores import layout
+
+    parts = path.split("/")
+    for end in range(3, len(parts) + 1):
+        folder = "/".join(parts[:end])
+        if not layout.is_key("/".join(parts[end - 3 : end])):
+            continue
+        begun = os.path.isdir(os.path.join(folder, "data"))
+        if begun and not os.path.lexists(os.path.join(folder, layout.MANIFEST)):
+            raise RefusedError(
+                f"{folder} is not whole: its push goes on, or was cut: there is no manifest",
+                hint="wait for that push, or push it again: trainctl checkpoint push",
+            )
 
 
 def _holds_keys(root: str, within: str) -> bool:

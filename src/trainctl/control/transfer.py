@@ -63,6 +63,7 @@ def meant(here: Here, what: str | None, *, everything: bool) -> list[Meant]:
     """
     path = os.path.normpath(os.path.join(here.cwd, os.path.expanduser(what or "")))
     if what is not None and os.path.lexists(path):
+        checkpoints.refuse_unfinished(path)
         return [Meant(path)]
     inside = checkpoints.in_run(Ground(here.cwd, here.environ, here.home), what or "")
     if inside is not None:
