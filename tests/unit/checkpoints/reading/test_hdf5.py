@@ -6,6 +6,7 @@ import io
 import random
 import struct
 import time
+from importlib import import_module
 
 import pytest
 from hypothesis import given
@@ -23,9 +24,9 @@ def read(data: bytes) -> hdf5.Contents:
 
 def written(libver: str, count: int = 3) -> bytes:
     """Groups, many and few links, scalars, a long attribute, chunks and filters."""
-    import h5py
     import numpy as np
 
+    h5py = import_module("h5py")  # types are checked without it, too
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", libver=libver) as file:
         for number in range(count):
@@ -47,8 +48,7 @@ def written(libver: str, count: int = 3) -> bytes:
 @need.module("h5py")
 @pytest.mark.parametrize("libver", ["earliest", "v108", "latest"])
 def test_datasets_are_what_hdf5_says(libver: str):
-    import h5py
-
+    h5py = import_module("h5py")
     data = written(libver)
     seen = read(data)
     assert seen.findings == []
