@@ -18,7 +18,17 @@ from trainctl.checkpoints.reading.zips import Directory, Span, check_kinds, read
 _METADATA, _CONFIG, _WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 _CONFIG_BYTES = 32 << 20
 _HEADER_BYTES = 1_024
-_OWN = ("keras", "builtins")  # what it would import besides, it takes from anywhere
+_HOLD_CODE = ("Lambda", "__lambda__", "TorchModuleWrapper", "TFSMLayer")
+_HARMLESS = (  # whose functions only calculate; keras.utils fetches files, keras.saving loads more
+    "activations",
+    "constraints",
+    "initializers",
+    "losses",
+    "metrics",
+    "ops",
+    "random",
+    "regularizers",
+)
 
 
 class Archive(NamedTuple):
@@ -65,7 +75,8 @@ def _read_json(span: Span, directory: Directory, name: str, findings: Findings) 
 def _parts(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """The class of each object that loading makes, and its name where it is not Keras' own.
 
-    A Lambda holds the bytecode of a function. Every other module is imported by name.
+    A Lambda holds the bytecode of a function, a TorchModuleWrapper a pickle of torch's, a
+    TFSMLayer the path of a graph. Every other module is imported by name.
     """
     waiting: list[Any] = [config]
     while waiting:
@@ -82,15 +93,23 @@ def _parts(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _foreign(kind: str, part: dict[str, Any]) -> str:
-    if kind in {"Lambda", "__lambda__"}:
-        return f"keras.{kind}"
-    module = part.get("module")
-    if isinstance(module, str) and module.split(".")[0] not in _OWN:
-        return f"{module[: documents.TEXT]}.{kind}"
-    named = part.get("registered_name")
-    return (
-        named[: documents.TEXT] if not module and isinstance(named, str) and ">" in named else ""
-    )
+    last = kind.rpartition(".")[2]
+    if last in _HOLD_CODE:
+        return f"keras.{last}"
+    module, named, function = part.get("module"), part.get("registered_name"), part.get("config")
+    if isinstance(module, str):
+        name = function if kind == "function" and isinstance(function, str) else kind
+        place = f"{module[: documents.TEXT]}.{name[: documents.TEXT]}"
+        return "" if _is_own(place) else place
+    is_registered = not module and isinstance(named, str) and ">" in named
+    return str(named)[: documents.TEXT] if is_registered else ""
+
+
+def _is_own(place: str) -> bool:
+    """Whether it is a class of Keras', or a function of it that only calculates."""
+    top, *below = place.replace(".src.", ".").split(".")
+    is_class = not below[-1][:1].islower()
+    return top == "keras" and (is_class or below[0] in _HARMLESS)
 
 
 def _place_of(span: Span, directory: Directory, findings: Findings) -> Span | None:

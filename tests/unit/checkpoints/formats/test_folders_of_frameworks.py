@@ -126,7 +126,12 @@ def archive(config: object, *, weights: bytes | None = b"", method: int = 0) -> 
 
 LAMBDA = {"class_name": "Lambda", "module": "keras.layers", "config": {"function": "x"}}
 FOREIGN = {"class_name": "Layer", "module": "os.path", "registered_name": "Layer"}
+WRAPPED = {"class_name": "TorchModuleWrapper", "module": "keras.layers", "config": {"module": "x"}}
 OWN = {"class_name": "Dense", "module": "keras.layers", "config": {"units": 3}}
+
+
+def function(module: str, name: str) -> dict[str, str]:
+    return {"class_name": "function", "module": module, "config": name, "registered_name": name}
 
 
 @pytest.mark.parametrize(
@@ -138,6 +143,21 @@ OWN = {"class_name": "Dense", "module": "keras.layers", "config": {"units": 3}}
         (FOREIGN, Verdict.CODE, ("os.path.Layer",)),
         ({**OWN, "module": "keras_evil"}, Verdict.CODE, ("keras_evil.Dense",)),
         ({"class_name": "X", "registered_name": "mine>X"}, Verdict.CODE, ("mine>X",)),
+        (WRAPPED, Verdict.CODE, ("keras.TorchModuleWrapper",)),
+        (
+            {**WRAPPED, "class_name": "layers.TorchModuleWrapper", "module": "keras"},
+            Verdict.CODE,
+            ("keras.TorchModuleWrapper",),
+        ),
+        (function("builtins", "eval"), Verdict.CODE, ("builtins.eval",)),
+        (function("keras.utils", "get_file"), Verdict.CODE, ("keras.utils.get_file",)),
+        (function("keras", "utils.get_file"), Verdict.CODE, ("keras.utils.get_file",)),
+        ({**OWN, "class_name": "eval", "module": "builtins"}, Verdict.CODE, ("builtins.eval",)),
+        (function("keras.saving", "load_model"), Verdict.CODE, ("keras.saving.load_model",)),
+        (function("src", "src"), Verdict.CODE, ("src.src",)),
+        (function("", ""), Verdict.CODE, (".",)),
+        (function("keras.src.losses.losses", "mean_squared_error"), Verdict.DATA, ()),
+        (function("keras.activations", "relu"), Verdict.DATA, ()),
     ],
 )
 def test_what_a_layer_would_run_is_told(layer: dict, verdict: Verdict, imports: tuple):
