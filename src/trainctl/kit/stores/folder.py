@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
+import time
 import zlib
+from contextlib import ExitStack
 from typing import Iterator, List, Optional
-from urllib.parse import quote
 
 from trainctl.kit import files
 from trainctl.kit.locks import Lock
@@ -25,14 +27,13 @@ from trainctl.kit.stores.protocol import (
     StoreError,
     unmoved,
 )
+from trainctl.kit.stores.staging import LOCK, Staging, publish
 from trainctl.kit.stores.walking import STAGING, item_of
 
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _LOCK_SECONDS = 10.0
-_LOCK = "lock"
 _CHUNK = 1 << 20
-_NAME_BYTES = 150  # of a key that its staged file is named by
 
 
 class FolderStore:
@@ -40,7 +41,7 @@ class FolderStore:
 
     def __init__(self, path: str) -> None:
         self.url = os.path.abspath(path)
-        self._staging = os.path.join(self.url, STAGING)
+        self._staging = Staging(os.path.join(self.url, STAGING))
 
     def head(self, key: str) -> Optional[Item]:
         try:
@@ -54,36 +55,44 @@ class FolderStore:
             yield from walking.items(self.url, prefix, folders=folders)
 
     def read(self, key: str, start: int = 0, length: Optional[int] = None) -> bytes:
-        with _Told(self, key), open(self._path(key), "rb", buffering=0) as file:
-            file.seek(start)
-            return _whole(file.fileno(), length)
+        with _Told(self, key):
+            source = self._opened(key)
+            try:
+                os.lseek(source, start, os.SEEK_SET)
+                return _whole(source, length)
+            finally:
+                os.close(source)
+
+    def _opened(self, key: str) -> int:
+        """To be read; waits for nobody, as opening a pipe would."""
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+        descriptor = os.open(self._path(key), flags)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise FileNotFoundError(errno.ENOENT, "is not a file", key)
+        return descriptor
 
     def write(self, key: str, data: bytes, *, if_absent: bool = False, if_match: str = "") -> str:
         path = self._path(key)
-        with _Told(self, key):
-            staged = self._stage(key)
-            try:
-                with open(staged, "xb", buffering=0) as file:
-                    files.write_all(file.fileno(), data)
-                    files.sync(file.fileno())
-                etag = item_of(key, os.stat(staged)).etag
-                if if_match:
-                    self._replace(staged, path, key, if_match)
-                else:
-                    _publish(staged, path, if_absent=if_absent)
-            finally:
-                files.remove(staged)
+        with _Told(self, key), self._staging.file(key) as (staged, file):
+            files.write_all(file, data)
+            files.sync(file)
+            etag = item_of(key, os.fstat(file)).etag
+            if if_match:
+                self._replace(staged, path, key, if_match)
+            else:
+                publish(staged, path, if_absent=if_absent)
         return etag
 
     def _replace(self, staged: str, path: str, key: str, etag: str) -> None:
         """Only one at a time may look and then rename."""
-        with Lock(os.path.join(self._staging, _LOCK)) as lock:
+        with Lock(os.path.join(self._staging.path, LOCK)) as lock:
             if not lock.take(patience=_LOCK_SECONDS):
                 raise StoreError(f"{self.url}: somebody else holds the lock of {key}")
             there = self.head(key)
             if there is None or there.etag != etag:
                 raise ExistsError(f"{self.url}: {key} was changed by somebody else")
-            _publish(staged, path)
+            publish(staged, path)
 
     def upload(
         self,
@@ -95,20 +104,23 @@ class FolderStore:
         progress: Progress = unmoved,
     ) -> Item:
         target = self._path(key)
-        with Leaving(path) as source:
+        with Leaving(path) as source, ExitStack() as stack:
             with _Told(self, key):
-                staged = self._stage(key)
-            try:
-                with open(staged, "xb", buffering=0) as file:
-                    found = self._copied(source, file.fileno(), key, progress)
-                    source.check(found, crc32)
-                    with _Told(self, key):
-                        files.sync(file.fileno())
-                with _Told(self, key):
-                    _publish(staged, target)
-                    return item_of(key, os.stat(target))._replace(crc32=found)
-            finally:
-                files.remove(staged)
+                staged, file = stack.enter_context(self._staging.file(key))
+            found = self._copied(source, file, key, progress)
+            source.check(found, crc32)
+            with _Told(self, key):
+                files.sync(file)
+                self._put(staged, target, source.size)
+                return item_of(key, os.stat(target))._replace(crc32=found)
+
+    @staticmethod
+    def _put(staged: str, target: str, size: int) -> None:
+        try:
+            publish(staged, target)
+        except FileNotFoundError:  # swept; the same may have come from somebody else meanwhile
+            if os.path.lexists(staged) or os.stat(target).st_size != size:
+                raise
 
     def _copied(self, source: Leaving, target: int, key: str, progress: Progress) -> int:
         """The CRC-32 of what was written."""
@@ -130,7 +142,7 @@ class FolderStore:
         progress: Progress = unmoved,
     ) -> None:
         with _Told(self, key):
-            source = os.open(self._path(key), os.O_RDONLY | os.O_CLOEXEC)
+            source = self._opened(key)
         try:
             size = os.fstat(source).st_size
 
@@ -151,7 +163,7 @@ class FolderStore:
     def copy(self, source: str, key: str) -> bool:
         path = self._path(key)
         with _Told(self, source):
-            staged = self._stage(key)
+            staged = self._staging.place(key)
             try:
                 os.link(self._path(source), staged)
             except FileNotFoundError:
@@ -160,7 +172,9 @@ class FolderStore:
                 return False
             with _Told(self, key):
                 try:
-                    _publish(staged, path)
+                    publish(staged, path)
+                except FileNotFoundError:  # swept
+                    return False
                 finally:
                     files.remove(staged)
         return True
@@ -185,43 +199,11 @@ class FolderStore:
             folder = os.path.dirname(folder)
 
     def sweep(self, prefix: str, before: float) -> int:
-        begin, count = _quoted(prefix), 0
         with _Told(self, prefix):
-            names = os.listdir(self._staging) if os.path.isdir(self._staging) else []
-            for name in names:
-                path = os.path.join(self._staging, name)
-                if name != _LOCK and name.startswith(begin) and os.stat(path).st_mtime < before:
-                    files.remove(path)
-                    count += 1
-        return count
+            return self._staging.sweep(prefix, before, time.time())
 
     def _path(self, key: str) -> str:
         return os.path.join(self.url, check(key))
-
-    def _stage(self, key: str) -> str:
-        """Where its next content may be written."""
-        os.makedirs(self._staging, exist_ok=True)
-        return os.path.join(self._staging, f"{_quoted(key)}.{os.urandom(6).hex()}")
-
-
-def _quoted(key: str) -> str:
-    return quote(key, safe="")[:_NAME_BYTES]
-
-
-def _publish(staged: str, path: str, *, if_absent: bool = False) -> None:
-    """Rename it into place, durably. A folder that another's delete empties is made anew."""
-    while True:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        try:
-            if if_absent:
-                files.rename_once(staged, path)
-            else:
-                os.replace(staged, path)
-            break
-        except FileNotFoundError:
-            if not os.path.lexists(staged):
-                raise
-    files.sync_folder(os.path.dirname(path))
 
 
 def _whole(descriptor: int, length: Optional[int]) -> bytes:
