@@ -22,7 +22,7 @@ from typing import (
     Tuple,
 )
 
-from trainctl.kit import events, files
+from trainctl.kit import decoding, events, files
 from trainctl.kit.checkpoints import step_of
 from trainctl.kit.contents import key_of, stats
 from trainctl.kit.hashing import ChangedError, Damage, FileRecord, Pace, check_file, hash_file
@@ -105,13 +105,16 @@ def encode(manifest: Manifest) -> bytes:
 def decode(data: bytes) -> Optional[Manifest]:
     """None for what is damaged, does not fit its own id, or is newer than we are."""
     value = events.decode(data.rstrip(b"\n"))
-    if value is None or int(value.pop("schema", 0)) != SCHEMA:
+    if value is None:
         return None
+    schema = value.pop("schema", 0)
+    if type(schema) is not int or schema != SCHEMA or not decoding.fits(value):
+        return None
+    records = [FileRecord(**record) for record in value.pop("files")]
+    made = Manifest(files=records, about=About(**value.pop("about")), **value)
     try:
-        records = [FileRecord(**record) for record in value.pop("files")]
-        made = Manifest(files=records, about=About(**value.pop("about")), **value)
         return made if made.id == identity(records) else None
-    except (TypeError, KeyError):
+    except UnicodeEncodeError:  # half a surrogate pair is no name
         return None
 
 

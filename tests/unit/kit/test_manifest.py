@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -172,3 +174,65 @@ def test_a_manifest_that_a_newer_kit_wrote_is_none_of_ours():
 )
 def test_a_file_has_at_most_1024_blocks(size: int, block: int):
     assert hashing.block_size(size) == block
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+PLACES = st.sampled_from([
+    *(("schema", "id", "path", "is_dir", "made", "files", "about")),
+    *(f"files.{name}" for name in hashing.FileRecord._fields),
+    *(f"about.{name}" for name in About._fields),
+])  # fmt: skip
+
+
+def whole() -> dict[str, Any]:
+    records = [hashing.FileRecord("a", 1, 2, "ab" * 32, 3, MIB, [3])]
+    about = About("run", 1, 5, {"loss": math.nan}, None)
+    made = manifest.Manifest(manifest.identity(records), "/c", True, 1.5, records, about)
+    value = events.decode(manifest.encode(made).rstrip())
+    assert value is not None
+    return value
+
+
+@given(place=PLACES, put=ANY)
+def test_values_of_any_type_anywhere_are_taken_as_promised_or_not_at_all(place: str, put: object):
+    value = whole()
+    outer, _, inner = place.partition(".")
+    if not inner:
+        value[outer] = put
+    else:
+        (value[outer][0] if outer == "files" else value[outer])[inner] = put
+    made = manifest.decode(events.encode(value))
+    if made is not None:
+        assert manifest.decode(manifest.encode(made)) is not None
+        assert math.isfinite(made.made)
+        assert [type(made.files[0].path), type(made.files[0].crc32)] == [str, int]
+        assert type(made.about.step) in {int, type(None)}
+
+
+@pytest.mark.parametrize(
+    ("place", "put"),
+    [
+        ("schema", "1"), ("schema", True), ("made", math.nan), ("made", math.inf),
+        ("is_dir", 1), ("files", {}), ("about", []), ("about", {"more": 1}), ("path", 7),
+    ],
+)  # fmt: skip
+def test_what_is_of_another_type_is_no_manifest(place: str, put: object):
+    assert manifest.decode(events.encode(whole())) is not None
+    assert manifest.decode(events.encode({**whole(), place: put})) is None
+
+
+@pytest.mark.parametrize(
+    ("place", "put"),
+    [
+        ("size", -1), ("size", True), ("crc32", 1 << 32), ("block_bytes", 0), ("blocks", []),
+        ("blocks", ["3"]), ("sha256", "AB" * 32), ("mtime_ns", 1e9), ("path", None),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_not_well_described_makes_it_none(place: str, put: object):
+    value = whole()
+    value["files"][0][place] = put
+    assert manifest.decode(events.encode(value)) is None

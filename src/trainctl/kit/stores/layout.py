@@ -17,7 +17,7 @@ from trainctl.kit.stores.protocol import CorruptError, Store, StoreError
 MANIFEST = "manifest.json"
 LONGEST_MANIFEST = 256 << 20  # bytes
 PINNED = "pinned"
-_KEY = re.compile(r"runs/([^/]+)/(\d{1,9})-(\d{1,18}|x)-([0-9a-f]{12})")
+_KEY = re.compile(r"runs/([^/]+)/([0-9]{1,9})-([0-9]{1,18}|x)-([0-9a-f]{12})")
 
 
 class Shelved(NamedTuple):

@@ -12,7 +12,9 @@ from trainctl.kit.stores.layout import (
     MANIFEST,
     Shelved,
     data_key,
+    is_key,
     key_for,
+    parts,
     read_manifest,
     told,
 )
@@ -150,12 +152,11 @@ class _Push:
 
 
 def _newest(folders: List[str], but: str) -> List[str]:
-    def age(key: str) -> List[int]:
-        return [
-            int(part) if part.isdigit() else -1 for part in os.path.basename(key).split("-")[:2]
-        ]
+    def age(key: str) -> Tuple[int, int]:
+        _, attempt, step = parts(key)
+        return attempt, -1 if step is None else step
 
-    others = [key for key in folders if key != but]
+    others = [key for key in folders if key != but and is_key(key)]
     return sorted(others, key=age)[-_NEIGHBOURS:]
 
 
