@@ -123,6 +123,24 @@ def test_a_crash_is_retried_from_the_newest_whole_checkpoint(yard: Yard) -> None
     assert (told["for"], told["from"], told["passed"][0]["step"]) == (2, saved, 2)
 
 
+@pytest.mark.parametrize(
+    "metrics",
+    ["print('{\"step\":1' + '0' * 400 + ',\"loss\":NaN}', file=open(log, 'w'))", "os.mkfifo(log)"],
+)
+def test_a_log_that_nobody_can_make_sense_of_keeps_no_retry_from_coming(
+    yard: Yard, metrics: str
+) -> None:
+    text = (
+        "import os, sys\n"
+        "folder, log = os.environ['TRAINCTL_CHECKPOINT_DIR'], os.environ['TRAINCTL_METRICS']\n"
+        "open(os.path.join(folder, 'step-1.pkl'), 'wb').write(b'\\x80\\x04.')\n"
+        f"{metrics}\n"
+        "sys.exit(0 if os.environ['TRAINCTL_ATTEMPT'] == '2' else 5)\n"
+    )
+    assert closed(begin(yard, "odd", script(text), retries=1))["next"] == 2
+    assert closed(yard.run("odd").attempt(2))["reason"] == "succeeded"
+
+
 def test_a_stop_in_the_pause_calls_the_retry_off(yard: Yard) -> None:
     attempt = begin(yard, "pause", script("raise SystemExit(1)"), retries=5)
     run = yard.run("pause")
