@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from typing import Mapping, NamedTuple, Optional, Tuple
 
 from trainctl.kit import manifest as manifests
@@ -15,7 +16,9 @@ from trainctl.kit.manifest import Manifest
 from trainctl.kit.stores.protocol import CorruptError, Store, StoreError
 
 MANIFEST = "manifest.json"
-LONGEST_MANIFEST = 256 << 20  # bytes
+LONGEST_MANIFEST = 64 << 20  # bytes; 100,000 files, the most of a checkpoint, need no more
+_SHORT = 8 << 20  # manifests up to here are read at the same time, longer ones one at a time
+_long = threading.Lock()
 PINNED = "pinned"
 _KEY = re.compile(r"runs/([^/]+)/([0-9]{1,9})-([0-9]{1,18}|x)-([0-9a-f]{12})")
 
@@ -65,8 +68,7 @@ def read_manifest(store: Store, key: str) -> Manifest:
     """Raises AbsentError where there is none, CorruptError where it is damaged or not to trust."""
     what = f"{store.url}/{key}"
     parts(key)
-    data = store.read(f"{key}/{MANIFEST}", 0, LONGEST_MANIFEST)
-    manifest = manifests.decode(data)
+    manifest = _decoded(store, f"{key}/{MANIFEST}")
     if manifest is None:
         raise CorruptError(f"{what}/{MANIFEST} is damaged, or of a newer trainctl")
     problem = _problem(manifest)
@@ -75,6 +77,18 @@ def read_manifest(store: Store, key: str) -> Manifest:
     if manifest.id[:12] != key[-12:]:
         raise CorruptError(f"{what}/{MANIFEST} belongs to another checkpoint: {manifest.id[:12]}")
     return manifest
+
+
+def _decoded(store: Store, name: str) -> Optional[Manifest]:
+    """None for what is damaged. Its size is asked for only where it is not all there at once."""
+    data = store.read(name, 0, _SHORT)
+    if len(data) < _SHORT:
+        return manifests.decode(data)
+    item = store.head(name)
+    if item is None or item.size > LONGEST_MANIFEST:
+        raise CorruptError(f"{store.url}/{name} is longer than a manifest may be")
+    with _long:
+        return manifests.decode(data + store.read(name, _SHORT, item.size - _SHORT))
 
 
 def _problem(manifest: Manifest) -> str:

@@ -9,6 +9,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 from trainctl.kit import manifest as manifests
 from trainctl.kit.manifest import FileRecord, Manifest
 from trainctl.kit.stores.layout import (
+    LONGEST_MANIFEST,
     MANIFEST,
     Shelved,
     data_key,
@@ -27,6 +28,7 @@ from trainctl.kit.stores.protocol import (
     Item,
     Progress,
     Store,
+    StoreError,
     UnsupportedError,
     unmoved,
 )
@@ -52,23 +54,28 @@ def push(
     try:
         there = read_manifest(store, key)
     except AbsentError:
+        encoded = manifests.encode(manifest)
+        if len(encoded) > LONGEST_MANIFEST:
+            raise StoreError(
+                f"{manifest.path}: its manifest would be too long to be read"
+            ) from None
         _Push(store, manifest, Shared(progress)).run(threads)
-        there = _file(store, key, manifest)
+        there = _file(store, key, manifest, encoded)
         store.sweep(f"{os.path.dirname(key)}/", time.time() - _ABANDONED_SECONDS)
     else:
         progress(manifest.size)
     return told(key, there)
 
 
-def _file(store: Store, key: str, manifest: Manifest) -> Manifest:
+def _file(store: Store, key: str, manifest: Manifest, encoded: bytes) -> Manifest:
     """Put the manifest, unless somebody who pushed the same was faster."""
     name = f"{key}/{MANIFEST}"
     try:
-        store.write(name, manifests.encode(manifest), if_absent=True)
+        store.write(name, encoded, if_absent=True)
     except ExistsError:
         return read_manifest(store, key)
     except UnsupportedError:  # the key tells the content: who overwrites it, writes the same
-        store.write(name, manifests.encode(manifest))
+        store.write(name, encoded)
     return manifest
 
 

@@ -296,11 +296,3 @@ def forged(made: Manifest, files: list[manifests.FileRecord]) -> tuple[str, Mani
     """A manifest of these files that fits its own id."""
     evil = made._replace(files=files, id=manifests.identity(files))
     return shelf.key_for(evil), evil
-
-
-def test_folders_of_other_names_do_not_hinder_a_push(store: Store, tmp_path: Path) -> None:
-    for name in ("\u00b2-5-x", "9" * 200, "a-b", "-", "1-\u0665-0123456789ab"):
-        store.write(f"runs/run-1/{name}/manifest.json", b"{}")
-    made = a_folder(tmp_path / "c", state=10)
-    assert shelf.push(store, made).id == made.id
-    assert [one.id for one in shelf.shelved(store)] == [made.id]
