@@ -8,7 +8,7 @@ import pytest
 from tests.unit.cli.conftest import Answer, Trainctl
 from trainctl.kit import events
 from trainctl.kit.names import Home, RunFolder
-from trainctl.records.index import Index, trouble
+from trainctl.records.index import VERSION, Index, trouble
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_a_corrupt_index_is_told_and_left_as_it_is(trainctl: Trainctl, home: Hom
 def test_a_newer_index_is_told(home: Home):
     with Index.open(home) as index:
         index._db.execute("PRAGMA user_version = 99")
-    assert trouble(home) == f"{home.index} is of version 99, not 1"
+    assert trouble(home) == f"{home.index} is of version 99, not {VERSION}"
 
 
 def test_a_damaged_event_is_told_with_its_line(trainctl: Trainctl, home: Home):

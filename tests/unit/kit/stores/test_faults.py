@@ -443,7 +443,7 @@ def test_two_who_fetch_to_one_place_do_not_mix(store: S3Store, tmp_path: Path) -
 
     store.write("k", b"x")
     with (
-        Arrival(str(tmp_path / "back"), Expected("k", 1)),
+        Arrival(str(tmp_path / "back"), Expected("k", 1, zlib.crc32(b"x"))),
         pytest.raises(StoreError, match="somebody else"),
     ):
         store.download("k", str(tmp_path / "back"))
