@@ -224,15 +224,23 @@ def _connect(path: str) -> sqlite3.Connection:
 
 
 def _second_try(path: str, first: sqlite3.OperationalError) -> sqlite3.Connection:
-    """Somebody else has just made the schema; any other operational error comes again."""
+    """Somebody else makes the index just now; any other operational error comes again.
+
+    Switching to WAL is the one thing that SQLite does not wait for: taking the write lock is.
+    """
     import sqlite3
 
     connection = sqlite3.connect(path, timeout=10)
     try:
+        connection.execute("BEGIN IMMEDIATE")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version != VERSION:
+        if version == 0:
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+        elif version != VERSION:
             raise first
         connection.execute("SELECT name FROM runs LIMIT 1").fetchone()
+        connection.commit()
     except sqlite3.DatabaseError:
         connection.close()
         raise
