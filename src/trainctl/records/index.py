@@ -205,17 +205,17 @@ def _connect(path: str) -> sqlite3.Connection:
 
     connection = sqlite3.connect(path, timeout=10)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _switch_to_wal(connection)
         connection.execute("PRAGMA synchronous = NORMAL")  # a cache: a power cut may age it
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
-        elif version != VERSION:
-            raise sqlite3.DatabaseError(f"the index is of version {version}")
+        if _version(connection) == 0:
+            connection.execute("BEGIN IMMEDIATE")  # who comes second waits here
+            if _version(connection) == 0:
+                for statement in _SCHEMA.split(";"):
+                    connection.execute(statement)
+            connection.commit()
+        if _version(connection) != VERSION:
+            raise sqlite3.DatabaseError(f"the index is of version {_version(connection)}")
         connection.execute("SELECT name FROM runs LIMIT 1").fetchone()
-    except sqlite3.OperationalError as error:
-        connection.close()
-        return _second_try(path, error)
     except sqlite3.DatabaseError:
         connection.close()
         raise
@@ -223,28 +223,19 @@ def _connect(path: str) -> sqlite3.Connection:
     return connection
 
 
-def _second_try(path: str, first: sqlite3.OperationalError) -> sqlite3.Connection:
-    """Somebody else makes the index just now; any other operational error comes again.
-
-    Switching to WAL is the one thing that SQLite does not wait for: taking the write lock is.
-    """
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """SQLite does not wait to switch; where somebody is at it, a later command will."""
     import sqlite3
 
-    connection = sqlite3.connect(path, timeout=10)
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            for statement in _SCHEMA.split(";"):
-                connection.execute(statement)
-        elif version != VERSION:
-            raise first
-        connection.execute("SELECT name FROM runs LIMIT 1").fetchone()
-        connection.commit()
-    except sqlite3.DatabaseError:
-        connection.close()
-        raise
-    return connection
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _changed(home: Home) -> int:
